@@ -1,0 +1,9 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class NetworkingConfig(AppConfig):
+    """The networking app."""
+
+    name = "networking"

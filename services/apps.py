@@ -1,0 +1,9 @@
+"""Registers the app."""
+
+from django.apps import AppConfig
+
+
+class ServicesConfig(AppConfig):
+    """The services app."""
+
+    name = "services"
