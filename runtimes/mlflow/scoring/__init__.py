@@ -1,0 +1,1 @@
+"""Serve one MLflow model: `python -m scoring`."""
