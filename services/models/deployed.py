@@ -89,6 +89,8 @@ class Version(models.Model):
     desired = models.CharField(max_length=16, choices=[(d, d) for d in Desired])
     # Raised by each change that an instance must restart for.
     revision = models.PositiveIntegerField(default=1)
+    # When the reconciler has arranged to look again; a message for another moment is out of date.
+    next_look_at = models.DateTimeField(null=True, editable=False)
     status = models.CharField(max_length=16, choices=[(s, s) for s in Status])
     status_reason = models.CharField(max_length=400, blank=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
@@ -172,6 +174,8 @@ class Artifact(models.Model):
     permanent = models.BooleanField(default=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
+    # When a worker was last asked to prepare it.
+    asked_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -7,7 +7,6 @@ from django.utils import timezone
 from accounts.identifiers import new_id
 from accounts.models import Workspace
 
-
 NAME_RULE = RegexValidator(
     r"^[A-Za-z0-9_-]{1,64}\Z",
     "Use 1 to 64 letters, digits, hyphens and underscores.",

@@ -1,0 +1,46 @@
+"""What the limits are: an override for the group or workspace, else the installation's, else ours.
+
+The defaults are those of DataWorks Model Service; the 128 instances are ModelArts'.
+"""
+
+from accounts.errors import LimitReached
+from accounts.models import Workspace
+from services.models import Limit, ResourceGroup
+
+DEFAULTS: dict[Limit.Code, int] = {
+    Limit.Code.SERVICES_PER_WORKSPACE: 50,
+    Limit.Code.SERVICES_PER_GROUP: 5,
+    Limit.Code.VPCS_PER_SERVICE: 3,
+    Limit.Code.INSTANCES_PER_SERVICE: 128,
+}
+
+
+def limit_value(
+    code: Limit.Code, *, workspace: Workspace | None = None, group: ResourceGroup | None = None
+) -> int:
+    """Return the limit in force for a workspace or a group."""
+    rows = Limit.objects.filter(code=code)
+    found = {(row.workspace_id, row.group_id): row.value for row in rows}
+    candidates = [
+        (None, group.pk if group else None),
+        (workspace.pk if workspace else None, None),
+        (None, None),
+    ]
+    return next((found[key] for key in candidates if key in found), DEFAULTS[code])
+
+
+def check_limit(
+    code: Limit.Code,
+    wanted: int,
+    *,
+    workspace: Workspace | None = None,
+    group: ResourceGroup | None = None,
+) -> None:
+    """Raise LimitReached, naming the limit and who can raise it, when `wanted` is over it."""
+    value = limit_value(code, workspace=workspace, group=group)
+    if wanted > value:
+        raise LimitReached(
+            f"{code.label}: the limit is {value}, this would make {wanted}. "
+            "An operator can raise it on the admin page “Limits”.",
+            code=code.value,
+        )

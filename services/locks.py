@@ -1,0 +1,48 @@
+"""The locks, and the one order in which they are taken: workspace, group, service, then rows.
+
+`lock_*` hold a row until the transaction ends. `advisory` is for work that outlasts a transaction:
+Postgres gives it up by itself when the process or its connection dies.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+from accounts.models import Workspace
+from services.models import ResourceGroup, Service
+
+
+def lock_workspace(workspace_id: str) -> Workspace:
+    """Lock a workspace until the transaction ends."""
+    return Workspace.objects.select_for_update().get(pk=workspace_id)
+
+
+def lock_group(group_id: str) -> ResourceGroup:
+    """Lock a resource group until the transaction ends and return it as it is now."""
+    return (
+        ResourceGroup.objects.select_for_update(of=("self",))
+        .select_related("region")
+        .get(pk=group_id)
+    )
+
+
+def lock_service(service_id: str) -> Service | None:
+    """Lock a service until the transaction ends; None when it is gone."""
+    return Service.objects.select_for_update().filter(pk=service_id).first()
+
+
+@contextmanager
+def advisory(name: str) -> Iterator[bool]:
+    """Hold a named lock of this database session; yield False when another holds it."""
+    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+        held = bool(cursor.fetchone()[0])
+    try:
+        yield held
+    finally:
+        if held and connection.is_usable():
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [key])

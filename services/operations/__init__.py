@@ -1,0 +1,23 @@
+"""The verbs: each checks the role and the state, changes rows in one transaction, writes it down."""
+
+from services.operations.deploy import DeploymentPlan, check_plan, deploy
+from services.operations.keys import create_key, delete_key, reveal_key, set_key_enabled
+from services.operations.lifecycle import delete_service, start_service, stop_service
+from services.operations.modify import Consequence, Modification, consequence, modify_service
+
+__all__ = [
+    "Consequence",
+    "DeploymentPlan",
+    "Modification",
+    "check_plan",
+    "consequence",
+    "create_key",
+    "delete_key",
+    "delete_service",
+    "deploy",
+    "modify_service",
+    "reveal_key",
+    "set_key_enabled",
+    "start_service",
+    "stop_service",
+]

@@ -1,0 +1,128 @@
+"""Start, stop, delete: they change what is desired; the reconciler makes it so."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts import audit
+from accounts.access import Actor
+from accounts.errors import Conflict, InvalidInput, NotFound
+from accounts.models import Role
+from services.admission import AdmissionRequest, admit
+from services.capacity import check_capacity
+from services.enqueue import reconcile_on_commit
+from services.locks import lock_group, lock_service
+from services.models import Instance, Service, Version
+from services.operations.events import record_event
+from services.operations.instances import add_instances, retry_failed
+from services.operations.status import refresh_status
+from services.states import Desired
+
+
+def start_service(actor: Actor, service: Service, *, now: datetime) -> None:
+    """Start a stopped service, or try a failed one again; a running one is left alone.
+
+    Raises LimitReached when the group has too little CU left, Conflict while it is stopping.
+    """
+    actor.require(Role.DEVELOPER, "start a service")
+    with transaction.atomic():
+        group = lock_group(service.group_id)
+        service = _locked(service)
+        for version in service.versions.select_related("entry", "specification"):
+            retried = retry_failed(version)
+            if version.desired == Desired.STOPPED:
+                missing = version.instance_count - version.instances.filter(wanted=True).count()
+                request = AdmissionRequest(
+                    actor, group, version.entry, version.specification, missing, service
+                )
+                check_capacity(group, request.cu)
+                admit(request)
+                _want_running(version, missing, now)
+            elif not retried:
+                continue
+            reconcile_on_commit(version.pk)
+        _set_desired(service, Desired.RUNNING)
+        _write_down(actor, "start", "Started", service, now)
+
+
+def stop_service(actor: Actor, service: Service, *, now: datetime) -> None:
+    """Stop a service: its instances end gracefully and give up their CU."""
+    actor.require(Role.DEVELOPER, "stop a service")
+    with transaction.atomic():
+        service = _locked(service)
+        if service.desired == Desired.STOPPED:
+            return
+        _unwant_all(service, Desired.STOPPED)
+        _set_desired(service, Desired.STOPPED)
+        _write_down(actor, "stop", "Stopped", service, now)
+
+
+def delete_service(
+    actor: Actor, service: Service, *, confirmation: str, even_if_running: bool, now: datetime
+) -> None:
+    """Delete a service and all it owns, for good.
+
+    `confirmation` must be its name; raises InvalidInput otherwise, and Conflict for a service that
+    runs unless `even_if_running`.
+    """
+    actor.require(Role.DEVELOPER, "delete a service")
+    if confirmation != service.name:
+        raise InvalidInput({"confirmation": f"Type {service.name} to confirm."})
+    with transaction.atomic():
+        service = _locked(service)
+        if service.desired == Desired.RUNNING and not even_if_running:
+            raise Conflict(
+                f"{service.name} is running. Stop it first, or confirm that it may be deleted "
+                "while it answers requests.",
+                code="service_running",
+            )
+        _unwant_all(service, Desired.DELETED)
+        _set_desired(service, Desired.DELETED)
+        _write_down(actor, "delete", "Deleted", service, now)
+
+
+def remove_if_gone(service_id: str) -> bool:
+    """Remove the rows of a deleted service once no instance of it is left."""
+    with transaction.atomic():
+        service = lock_service(service_id)
+        if service is None or service.desired != Desired.DELETED:
+            return False
+        if Instance.objects.filter(version__service=service).exists():
+            return False
+        service.delete()
+    return True
+
+
+def _locked(service: Service) -> Service:
+    found = lock_service(service.pk)
+    if found is None:
+        raise NotFound("This service does not exist any more.")
+    if found.desired == Desired.DELETED:
+        raise Conflict(f"{found.name} is being deleted.")
+    return found
+
+
+def _want_running(version: Version, missing: int, now: datetime) -> None:
+    version.desired = Desired.RUNNING
+    version.save(update_fields=["desired", "updated_at"])
+    add_instances(version, missing, now=now)
+
+
+def _unwant_all(service: Service, desired: Desired) -> None:
+    Instance.objects.filter(version__service=service).update(wanted=False)
+    for version in service.versions.all():
+        version.desired = desired
+        version.save(update_fields=["desired", "updated_at"])
+        reconcile_on_commit(version.pk)
+
+
+def _set_desired(service: Service, desired: Desired) -> None:
+    service.desired = desired
+    service.save(update_fields=["desired", "updated_at"])
+
+
+def _write_down(actor: Actor, what: str, reason: str, service: Service, now: datetime) -> None:
+    past = {"start": "started", "stop": "stopped", "delete": "deleted"}[what]
+    record_event(service, reason, f"{actor.name} {past} the service", now=now)
+    audit.record(actor, f"service.{what}", service)
+    refresh_status(service.pk, now=now)

@@ -1,0 +1,63 @@
+"""From rows to what a driver is given: the image of a version and the specification of an instance."""
+
+from pathlib import Path
+
+from django.conf import settings
+
+from runtimes.registry import MODEL_MOUNT, Launch, command_and_environment, runtime
+from services.drivers.base import InstanceSpec, Mount, RuntimeImage
+from services.models import Artifact, CatalogEntry, Instance, Version
+from services.reconcile.needs import needed
+
+
+def runtime_image(entry: CatalogEntry) -> RuntimeImage:
+    """Return what instances of an entry are made from."""
+    chosen = runtime(entry.runtime)
+    return RuntimeImage(chosen.image_name, context=chosen.context, reference=chosen.reference)
+
+
+def labels(version: Version, instance: Instance) -> dict[str, str]:
+    """Return the labels that make an instance ours and findable."""
+    return {
+        "slipway.installation": settings.INSTALLATION,
+        "slipway.service": version.service_id,
+        "slipway.version": version.pk,
+        "slipway.instance": instance.pk,
+        "slipway.revision": str(version.revision),
+    }
+
+
+def instance_spec(version: Version, instance: Instance) -> InstanceSpec:
+    """Return what a driver needs to start an instance; its artifacts must be ready."""
+    entry, specification = version.entry, version.specification
+    chosen = runtime(entry.runtime)
+    launch = Launch(
+        model_name=entry.slug,
+        vcpu=specification.vcpu,
+        memory_mib=specification.memory_mib,
+        gpus=specification.gpus,
+        options=entry.runtime_options,
+    )
+    command, environment = command_and_environment(entry.runtime, launch)
+    return InstanceSpec(
+        name=instance.name,
+        labels=labels(version, instance),
+        image=_location(version, Artifact.Kind.IMAGE),
+        command=command,
+        env={**version.environment, **environment},
+        port=chosen.port,
+        vcpu=specification.vcpu,
+        memory_mib=specification.memory_mib,
+        gpus=specification.gpus,
+        mounts=_mounts(version),
+        shared_memory_mib=chosen.shared_memory_mib,
+    )
+
+
+def _mounts(version: Version) -> list[Mount]:
+    location = _location(version, Artifact.Kind.MODEL)
+    return [Mount(Path(location), MODEL_MOUNT)] if location else []
+
+
+def _location(version: Version, kind: Artifact.Kind) -> str:
+    return next((a.location for a in needed(version) if a.kind == kind), "")
