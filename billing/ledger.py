@@ -1,4 +1,4 @@
-"""The CU ledger follows the instances: inside the same transaction, so that no crash can part them."""
+"""The CU ledger follows the instances, inside the same transaction: no crash can part them."""
 
 from datetime import datetime
 from typing import Any

@@ -27,7 +27,7 @@ class Estimate:
 
 
 def cu_price(kind: str, region_id: int, at: datetime) -> Money | None:
-    """Return the price per CU-hour in force; the region's own comes first. None: no price is set."""
+    """Return the price per CU-hour in force, the region's own first; None when none is set."""
     price = (
         CuPrice.objects.filter(kind=kind, valid_from__lte=at)
         .filter(Q(region=region_id) | Q(region=None))

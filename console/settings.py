@@ -6,10 +6,14 @@ The table of variables is in README.md.
 import hashlib
 from pathlib import Path
 
+import django_stubs_ext
 from csp.constants import NONE, SELF, UNSAFE_INLINE
 from django.core.exceptions import ImproperlyConfigured
 
 from console import environment as env
+
+# Lets ModelAdmin[Row], QuerySet[Row] and their like name the row's type at run time too.
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = env.folder("SLIPWAY_DATA_DIR", BASE_DIR / ".data")

@@ -1,7 +1,7 @@
 """CU of a resource group: what is held, what is left. An instance holds its CU while its row lives.
 
-Whoever is about to add instances calls `locks.lock_group` first, in the same transaction, so that two
-people cannot take the last CU.
+Whoever is about to add instances calls `locks.lock_group` first, in the same transaction, so that
+two people cannot take the last CU.
 """
 
 from collections.abc import Iterable

@@ -54,7 +54,8 @@ def refresh_nodes(region: Region, *, now: datetime) -> None:
 def refresh_hub(region: Region) -> None:
     """Find out whether the model hub answers from here."""
     try:
-        reachable = httpx.head(settings.HUB_URL, timeout=3, follow_redirects=True).status_code < 500
+        answer = httpx.head(settings.HUB_URL, timeout=3, follow_redirects=True)
+        reachable = not answer.is_server_error
     except httpx.HTTPError:
         reachable = False
     Region.objects.filter(pk=region.pk).update(hub_reachable=reachable)

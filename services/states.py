@@ -149,9 +149,7 @@ def _running_status(wanted: int, instances: Sequence[InstanceFacts]) -> tuple[St
     return Status.STARTING, busy[0] if busy else ""
 
 
-def _partly_ready(
-    wanted: int, ready: int, troubled: Sequence[InstanceFacts]
-) -> tuple[Status, str]:
+def _partly_ready(wanted: int, ready: int, troubled: Sequence[InstanceFacts]) -> tuple[Status, str]:
     counted = f"{ready} of {wanted} instances ready"
     if not troubled:
         return Status.STARTING, counted

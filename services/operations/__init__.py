@@ -1,4 +1,4 @@
-"""The verbs: each checks the role and the state, changes rows in one transaction, writes it down."""
+"""The verbs: each checks role and state, changes rows in one transaction, and writes it down."""
 
 from services.operations.deploy import DeploymentPlan, check_plan, deploy
 from services.operations.keys import create_key, delete_key, reveal_key, set_key_enabled

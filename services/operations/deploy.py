@@ -1,4 +1,4 @@
-"""Deploying: one call, one transaction, from a plan that a person confirmed to pending instances."""
+"""Deploying: one call, one transaction, from a confirmed plan to pending instances."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -154,7 +154,7 @@ def _apply(
         version.revision += 1
     version.save()
     if version.desired == Desired.RUNNING:
-        # CU changes hands here, not when the instance restarts, so that the group cannot be oversold.
+        # CU changes hands now, not at the restart, so that the group cannot be oversold.
         Instance.objects.filter(version=version, wanted=True).update(cu=wanted.specification.cu)
         _scale(version, wanted.instances - before, now)
         reconcile_on_commit(version.pk)

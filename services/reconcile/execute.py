@@ -2,12 +2,13 @@
 
 Each verb is a generator: it changes rows, yields the driver call it needs, gets the call's result
 sent back (or its error thrown in), and changes rows again. Rows are only touched from the calling
-thread; the driver calls of one plan run side by side, so that ten instances stop in the time of one.
+thread; the driver calls of one plan run side by side: ten instances stop in the time of one.
 """
 
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -20,7 +21,6 @@ from services.drivers.base import (
     DriverError,
     DriverUnavailable,
     NoSuchInstance,
-    Observation,
     PermanentFailure,
 )
 from services.models import Event, Instance, Version
@@ -70,7 +70,7 @@ class Context:
 
 
 def execute(context: Context, actions: Sequence[Action]) -> None:
-    """Carry out all actions; the first error that no verb expects is raised after the others ran."""
+    """Carry out all actions; the first unexpected driver error is raised after the others ran."""
     started: list[tuple[Work, Callable[[], Any]]] = []
     for action in actions:
         row = context.rows[action.instance.id]
@@ -200,7 +200,7 @@ def give_up(context: Context, action: Action, row: Instance) -> Work:
 def replace(context: Context, _action: Action, row: Instance) -> Work:
     """Stop an outdated instance so that it starts again as the version is now."""
     served = row.state == InstanceState.READY
-    if action_is_live(row):
+    if _may_serve(row):
         move(row, InstanceState.STOPPING, now=context.now, reason="restarts with its new settings")
     yield lambda: _stop(context, row, drain=served)
     now = timezone.now()
@@ -219,7 +219,7 @@ def replace(context: Context, _action: Action, row: Instance) -> Work:
 def retire(context: Context, _action: Action, row: Instance) -> Work:
     """Stop an instance that is not wanted any more, remove what it left, and free its CU."""
     served = row.state == InstanceState.READY
-    if action_is_live(row):
+    if _may_serve(row):
         move(row, InstanceState.STOPPING, now=context.now)
     yield lambda: _stop(context, row, drain=served)
     release(row, now=timezone.now())
@@ -247,7 +247,7 @@ VERBS: dict[Verb, Callable[[Context, Action, Instance], Work]] = {
 }
 
 
-def action_is_live(row: Instance) -> bool:
+def _may_serve(row: Instance) -> bool:
     """Say whether the instance may have something running that callers still reach."""
     return row.state in {InstanceState.STARTING, InstanceState.READY, InstanceState.UNHEALTHY}
 
@@ -255,10 +255,8 @@ def action_is_live(row: Instance) -> bool:
 def _stop(context: Context, row: Instance, *, drain: bool) -> None:
     if drain:
         time.sleep(DRAIN_SECONDS)
-    try:
+    with suppress(NoSuchInstance):
         context.driver.stop(row.name, grace=context.version.grace_period)
-    except NoSuchInstance:
-        pass
     context.driver.remove(row.name)
 
 
@@ -307,7 +305,3 @@ def _fail(context: Context, row: Instance, reason: str, log: Sequence[str] = ())
     if move(row, InstanceState.FAILED, now=context.now, reason=reason, address=""):
         context.tell("Failed", reason, row, Event.Level.ERROR, log=list(log))
 
-
-def seen_by_name(observations: Sequence[Observation]) -> dict[str, Observation]:
-    """Index what a driver shows by the instance's name."""
-    return {seen.name: seen for seen in observations}

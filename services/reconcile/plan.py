@@ -17,7 +17,8 @@ LONGEST_BACK_OFF = timedelta(minutes=5)
 MOST_CRASHES = 5
 # A spell this long without an exit means that the earlier exits are history.
 STABLE_AFTER = timedelta(minutes=2)
-UNHEALTHY_AFTER_PROBES = 3
+# A container reports the end by signal n as exit code 128 + n.
+SHELL_SIGNAL_BASE = 128
 RESTART_AFTER_PROBES = 12
 SOON = timedelta(seconds=0.25)
 WHILE_PREPARING = timedelta(seconds=1)
@@ -247,6 +248,6 @@ def exit_reason(seen: Observation) -> str:
     code = seen.exit_code
     if code is None:
         return "ended without an exit code"
-    if code < 0 or code > 128:
-        return f"killed by signal {-code if code < 0 else code - 128}"
+    if code < 0 or code > SHELL_SIGNAL_BASE:
+        return f"killed by signal {-code if code < 0 else code - SHELL_SIGNAL_BASE}"
     return f"exited with code {code}"

@@ -1,4 +1,4 @@
-"""From rows to what a driver is given: the image of a version and the specification of an instance."""
+"""From rows to what a driver is given: a version's image and an instance's specification."""
 
 from pathlib import Path
 
