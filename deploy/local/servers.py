@@ -39,7 +39,7 @@ class RunningServers:
         with log.open("ab") as output:
             process = program.start(output)
         self.started.append((program, process))
-        wait_until(server.is_ready, process, log)
+        wait_until(server.is_ready, process, program.name, log)
 
     def stop(self) -> None:
         """Stop all, politely first."""
@@ -54,10 +54,10 @@ class RunningServers:
         self.started.clear()
 
 
-def wait_until(is_ready: Callable[[], bool], process: Popen[bytes], log: Path) -> None:
+def wait_until(is_ready: Callable[[], bool], process: Popen[bytes], name: str, log: Path) -> None:
     """Wait for a server just started; raise CannotStart when it ends or stays silent."""
     deadline = time.monotonic() + READY_SECONDS
     while not is_ready():
         if process.poll() is not None or time.monotonic() > deadline:
-            raise CannotStart(f"{process.args} did not start: see {log}.")
+            raise CannotStart(f"{name} did not start: see {log}.")
         time.sleep(0.03)
