@@ -1,19 +1,32 @@
 """Reads that join rows: what pages, the API and operations ask; never a driver."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, Min, OuterRef, Prefetch, Q, QuerySet, Subquery, Sum
+from django.db.models import (
+    Count,
+    DecimalField,
+    Exists,
+    Min,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+)
 from django.db.models.functions import Coalesce
 
 from accounts.access import Actor
 from accounts.errors import NotFound
 from runtimes.registry import runtime
 from services.capacity import Balance, balances
-from services.catalog.fit import Fit, fit
+from services.catalog.fit import Fit, Needs, fit
+from services.catalog.prepare import model_key
 from services.drivers.base import Node as DriverNode
 from services.models import (
+    Artifact,
     CatalogEntry,
     Event,
     Instance,
@@ -24,7 +37,10 @@ from services.models import (
     Specification,
     Version,
 )
-from services.states import Desired, InstanceState
+from services.states import CONSUMING, InstanceState, Status
+
+# A version that answers requests, fully or in part.
+SERVING = (Status.RUNNING, Status.UPDATING, Status.DEGRADED)
 
 SORTS: Mapping[str, str] = {
     "name": "name",
@@ -51,9 +67,7 @@ def get_service(actor: Actor, service_id: str) -> Service:
     service = (
         Service.objects.select_related("region", "group", "created_by", "workspace")
         .prefetch_related(
-            Prefetch(
-                "versions", queryset=Version.objects.select_related("entry", "specification")
-            )
+            Prefetch("versions", queryset=Version.objects.select_related("entry", "specification"))
         )
         .filter(pk=service_id, workspace=actor.workspace)
         .first()
@@ -64,17 +78,12 @@ def get_service(actor: Actor, service_id: str) -> Service:
 
 
 def service_list(actor: Actor, region: Region, wanted: ServiceFilter) -> QuerySet[Service]:
-    """Return the services of a workspace and region with `cu`, `running_versions` and `all_versions`.
+    """Return the services of a workspace and region, as filtered and sorted.
 
-    Each row's `versions` come with entry and specification in one more query.
+    Each has `cu` (held), `charged_cu` (taken at this moment), `running_versions`, `all_versions`
+    and `model_name`; its `versions` come with entry and specification in one more query.
     """
     rows = Service.objects.filter(workspace=actor.workspace, region=region)
-    if wanted.text:
-        rows = rows.filter(
-            Q(name__icontains=wanted.text)
-            | Q(pk__icontains=wanted.text)
-            | Q(versions__entry__name__icontains=wanted.text)
-        )
     for field, value in (
         ("status", wanted.status),
         ("service_type", wanted.service_type),
@@ -82,27 +91,47 @@ def service_list(actor: Actor, region: Region, wanted: ServiceFilter) -> QuerySe
     ):
         if value:
             rows = rows.filter(**{field: value})
-    running = Q(versions__desired=Desired.RUNNING)
+    running = Q(versions__status__in=SERVING)
     return (
-        rows.select_related("group", "region", "created_by")
+        _matching(rows, wanted.text)
+        .select_related("group", "region", "created_by")
         .annotate(
-            all_versions=Count("versions", distinct=True),
-            running_versions=Count("versions", filter=running, distinct=True),
+            all_versions=Count("versions"),
+            running_versions=Count("versions", filter=running),
             model_name=Min("versions__entry__name"),
-            cu=Coalesce(Subquery(_cu_of_service()), Decimal(0)),
+            cu=_cu_of_service(Instance.objects.all()),
+            charged_cu=_cu_of_service(Instance.objects.filter(state__in=CONSUMING)),
         )
         .prefetch_related(
-            Prefetch(
-                "versions", queryset=Version.objects.select_related("entry", "specification")
-            )
+            Prefetch("versions", queryset=Version.objects.select_related("entry", "specification"))
         )
         .order_by(_order(wanted.sort), "pk")
     )
 
 
-def _cu_of_service() -> QuerySet[Instance, dict[str, Decimal]]:
-    held = Instance.objects.filter(version__service=OuterRef("pk")).order_by()
-    return held.values("version__service").annotate(total=Sum("cu")).values("total")
+def status_counts(actor: Actor, region: Region) -> dict[Status, int]:
+    """Return how many services are in each status; those that nobody is in are left out."""
+    rows = (
+        Service.objects.filter(workspace=actor.workspace, region=region)
+        .order_by()
+        .values_list("status")
+        .annotate(number=Count("pk"))
+    )
+    return {Status(status): number for status, number in rows}
+
+
+def _matching(rows: QuerySet[Service], text: str) -> QuerySet[Service]:
+    if not text:
+        return rows
+    # A join here would also narrow the versions that are counted.
+    of_model = Version.objects.filter(service=OuterRef("pk"), entry__name__icontains=text)
+    return rows.filter(Q(name__icontains=text) | Q(pk__icontains=text) | Exists(of_model))
+
+
+def _cu_of_service(instances: QuerySet[Instance]) -> Coalesce:
+    held = instances.filter(version__service=OuterRef("pk")).order_by()
+    total = held.values("version__service").annotate(total=Sum("cu")).values("total")
+    return Coalesce(Subquery(total), Decimal(0), output_field=DecimalField())
 
 
 def _order(sort: str) -> str:
@@ -130,6 +159,65 @@ def nodes_of(region: Region) -> list[DriverNode]:
         )
         for node in Node.objects.filter(region=region)
     ]
+
+
+def fits_of(
+    entries: Sequence[CatalogEntry], region: Region, specification: Specification | None = None
+) -> dict[str, Fit]:
+    """Judge entries in a region, by slug, in at most three queries."""
+    nodes = nodes_of(region)
+    offered = list(Specification.objects.filter(enabled=True))
+    fetched = _fetched_models(entries, region)
+    return {
+        entry.slug: fit(
+            _needs(entry, fetched=model_key(entry) in fetched),
+            nodes,
+            specification,
+            region.hub_reachable,
+            offered=offered,
+            images=region.driver != Region.DriverKind.PROCESS,
+        )
+        for entry in entries
+    }
+
+
+def fit_of(entry: CatalogEntry, region: Region, specification: Specification) -> Fit:
+    """Judge one specification for an entry in a region."""
+    return fits_of([entry], region, specification)[entry.slug]
+
+
+def specification_fits(entry: CatalogEntry, region: Region) -> list[tuple[Specification, Fit]]:
+    """Return every specification on offer with its verdict for one entry, smallest first."""
+    nodes = nodes_of(region)
+    offered = list(Specification.objects.filter(enabled=True))
+    needs = _needs(entry, fetched=bool(_fetched_models([entry], region)))
+    images = region.driver != Region.DriverKind.PROCESS
+    return [
+        (size, fit(needs, nodes, size, region.hub_reachable, offered=offered, images=images))
+        for size in offered
+    ]
+
+
+def _needs(entry: CatalogEntry, *, fetched: bool) -> Needs:
+    chosen = runtime(entry.runtime)
+    return Needs(
+        memory_mib=entry.memory_mib,
+        gpu_memory_mib=entry.gpu_memory_mib,
+        needs_gpu=chosen.needs_gpu,
+        needs_images=chosen.needs_images,
+        remote=entry.source_kind == CatalogEntry.SourceKind.HUB and not fetched,
+    )
+
+
+def _fetched_models(entries: Sequence[CatalogEntry], region: Region) -> set[str]:
+    """Return the keys of those models whose files are in the region already."""
+    keys = [model_key(e) for e in entries if e.source_kind == CatalogEntry.SourceKind.HUB]
+    if not keys:
+        return set()
+    ready = Artifact.objects.filter(
+        region=region, kind=Artifact.Kind.MODEL, state=Artifact.State.READY, key__in=keys
+    )
+    return set(ready.values_list("key", flat=True))
 
 
 def recent_events(services: Iterable[Service] | QuerySet[Service], most: int) -> QuerySet[Event]:
