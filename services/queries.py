@@ -220,54 +220,6 @@ def _fetched_models(entries: Sequence[CatalogEntry], region: Region) -> set[str]
     return set(ready.values_list("key", flat=True))
 
 
-@dataclass(frozen=True)
-class Place:
-    """What is known of a region without asking its driver; read once for many entries."""
-
-    region: Region
-    nodes: Sequence[DriverNode]
-    offered: Sequence[Specification]
-    fetched: frozenset[str]
-
-    def fit(self, entry: CatalogEntry, specification: Specification | None = None) -> Fit:
-        """Judge an entry, or one specification for it, in this region."""
-        chosen = runtime(entry.runtime)
-        needs = Needs(
-            memory_mib=entry.memory_mib,
-            gpu_memory_mib=entry.gpu_memory_mib,
-            needs_gpu=chosen.needs_gpu,
-            needs_images=chosen.needs_images,
-            remote=entry.source_kind == CatalogEntry.SourceKind.HUB
-            and model_key(entry) not in self.fetched,
-        )
-        return fit(
-            needs,
-            self.nodes,
-            specification,
-            self.region.hub_reachable,
-            offered=self.offered,
-            images=self.region.driver in RUN_IMAGES,
-        )
-
-
-def place_of(region: Region) -> Place:
-    """Return what is known of a region, in three queries."""
-    fetched = Artifact.objects.filter(
-        region=region, kind=Artifact.Kind.MODEL, state=Artifact.State.READY
-    )
-    return Place(
-        region=region,
-        nodes=nodes_of(region),
-        offered=list(Specification.objects.filter(enabled=True)),
-        fetched=frozenset(fetched.values_list("key", flat=True)),
-    )
-
-
-def fit_of(entry: CatalogEntry, region: Region, specification: Specification | None = None) -> Fit:
-    """Judge one entry in a region; for many, take `place_of` once."""
-    return place_of(region).fit(entry, specification)
-
-
 def recent_events(services: Iterable[Service] | QuerySet[Service], most: int) -> QuerySet[Event]:
     """Return the newest events of some services."""
     return Event.objects.filter(service__in=services).select_related("service")[:most]
