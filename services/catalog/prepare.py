@@ -5,9 +5,11 @@ MODEL_DIR/.work/<key>/      what is being fetched; kept after a break, so that i
 MODEL_DIR/.locks/<key>      held while somebody works on it; released with a killed process
 """
 
+import errno
 import fcntl
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from services.catalog.sources.base import BadSource, Report, Source, SourceError, Wanted
+from services.catalog.sources.base import BadSource, NoRoom, Report, Source, SourceError, Wanted
 from services.catalog.sources.bundled import BundledSource
 from services.catalog.sources.hub import HubSource
 from services.catalog.sources.mlflow import MlflowSource
@@ -29,7 +31,7 @@ DIGEST_LENGTH = 12
 
 
 def model_key(entry: CatalogEntry) -> str:
-    """Return the name of an entry's files: another source, revision or conversion is another key."""
+    """Return the name of an entry's files; another source or conversion is another name."""
     facts = {
         "kind": entry.source_kind,
         "source": entry.source,
@@ -54,7 +56,13 @@ def prepare_model(entry: CatalogEntry, report: Report) -> Path:
 
     Quick when they are there. Raises SourceError; what has arrived by then is kept or redone.
     """
-    source = source_of(entry)
+    try:
+        return _prepared(entry, source_of(entry), report)
+    except OSError as error:
+        raise _disk_problem(error) from error
+
+
+def _prepared(entry: CatalogEntry, source: Source, report: Report) -> Path:
     key = model_key(entry)
     final = Path(settings.MODEL_DIR) / key
     if final.is_dir():
@@ -86,6 +94,12 @@ def source_of(entry: CatalogEntry) -> Source:
         tracking_url = str(entry.runtime_options.get("tracking_url", ""))
         return MlflowSource(tracking_url, settings.MODEL_ROOTS)
     raise BadSource(f"{entry.slug} has a source of unknown kind {entry.source_kind!r}.")
+
+
+def _disk_problem(error: OSError) -> SourceError:
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return NoRoom(f"The disk of {settings.MODEL_DIR} is full: make room there.")
+    return SourceError(f"{settings.MODEL_DIR} cannot be used: {error}. Check the folder's rights.")
 
 
 def _wanted(entry: CatalogEntry) -> Wanted:
@@ -127,5 +141,7 @@ def _convert(entry: CatalogEntry, folder: Path, report: Report) -> None:
     if done.returncode:
         raise SourceError(f"{entry.slug} could not be converted: {done.stderr.strip()[-300:]}")
     for path in folder.iterdir():
-        if path != target:
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path != target:
             path.unlink()
