@@ -1,0 +1,1 @@
+"""The deploy wizard: steps with an address each, whose answers wait in the session."""
