@@ -12,7 +12,6 @@ from urllib.parse import quote
 import httpx
 
 from services.catalog.sources.base import (
-    CHUNK,
     BadSource,
     ChecksumMismatch,
     NotAllowed,
@@ -134,7 +133,8 @@ def _write(answer: httpx.Response, part: Path, file: RemoteFile, report: Report)
     # A server that knows no ranges sends everything again.
     resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
     with part.open("ab" if resumed else "wb") as output:
-        for chunk in answer.iter_raw(CHUNK):
+        # As it arrives: a chunk that is still being filled would be lost with a break.
+        for chunk in answer.iter_raw():
             output.write(chunk)
             report(Progress(f"Downloading {file.name}", output.tell(), file.size))
 
