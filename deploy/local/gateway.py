@@ -68,18 +68,18 @@ class Gateway:
 
     def keep(self) -> int:
         """Run Envoy until it ends, is no longer wanted, or we are stopped; return its exit code."""
-        lock = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        os.truncate(lock, 0)
-        os.write(lock, f"{os.getpid()} {self.fingerprint}".encode())
-        program = Program("envoy", self.command, ROOT, death_signal=signal.SIGKILL)
-        envoy = subprocess.Popen(self.command, **program.spawn_options())
-        try:
-            self._wait_while_wanted(envoy)
-        except Stop:
-            pass
-        finally:
-            end(envoy)
+        with self.lock.open("a+b", buffering=0) as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.truncate(0)
+            lock.write(f"{os.getpid()} {self.fingerprint}".encode())
+            program = Program("envoy", self.command, ROOT, death_signal=signal.SIGKILL)
+            envoy = subprocess.Popen(self.command, **program.spawn_options())
+            try:
+                self._wait_while_wanted(envoy)
+            except Stop:
+                pass
+            finally:
+                end(envoy)
         return envoy.returncode
 
     def _wait_while_wanted(self, envoy: subprocess.Popen[bytes]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from asyncio.subprocess import PIPE, STDOUT, Process
+from asyncio.subprocess import Process
 from collections.abc import Callable, Iterable
 
 from deploy.local.output import Output
@@ -43,11 +43,9 @@ class Child:
         async with self._spawning:
             if self._stopping.is_set():
                 return 0
-            process = await asyncio.create_subprocess_exec(
-                *self.program.command, stdout=PIPE, stderr=STDOUT, **self.program.spawn_options()
-            )
+            process, output = await spawn(self.program)
             self._process = process
-        reading = asyncio.create_task(self._read(process))
+        reading = asyncio.create_task(self._read(output))
         try:
             return await process.wait()
         finally:
@@ -86,10 +84,17 @@ class Child:
             kill_group(process.pid)
             await process.wait()
 
-    async def _read(self, process: Process) -> None:
-        stream = process.stdout
-        if stream is None:
-            return
+    async def _read(self, output: int) -> None:
+        stream = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(output, "rb", buffering=0)
+        )
+        try:
+            await self._pass_on_lines(stream)
+        finally:
+            transport.close()
+
+    async def _pass_on_lines(self, stream: asyncio.StreamReader) -> None:
         pending = b""
         while chunk := await stream.read(LONGEST_LINE):
             *lines, pending = (pending + chunk).split(b"\n")
@@ -99,6 +104,25 @@ class Child:
                 self._read_line(line.decode(errors="replace").rstrip())
         if pending:
             self._read_line(pending.decode(errors="replace").rstrip())
+
+
+async def spawn(program: Program) -> tuple[Process, int]:
+    """Start a program; return it and the end of a pipe with both its outputs.
+
+    The pipe is ours because asyncio takes a process for running while anybody, a forgotten child
+    for example, holds a pipe of asyncio's open.
+    """
+    readable, writable = os.pipe()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *program.command, stdout=writable, stderr=writable, **program.spawn_options()
+        )
+    except OSError:
+        os.close(readable)
+        raise
+    finally:
+        os.close(writable)
+    return process, readable
 
 
 class Supervisor:
