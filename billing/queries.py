@@ -37,6 +37,19 @@ def cu_price(kind: str, region_id: int, at: datetime) -> Money | None:
     return Money(price.amount, price.currency) if price else None
 
 
+def cu_prices(region_id: int, at: datetime) -> dict[str, Money]:
+    """Return the price per CU-hour in force for each kind of group in a region, in one query."""
+    rows = (
+        CuPrice.objects.filter(valid_from__lte=at)
+        .filter(Q(region=region_id) | Q(region=None))
+        .order_by("region", "-valid_from")
+    )
+    prices: dict[str, Money] = {}
+    for row in rows:
+        prices.setdefault(row.kind, Money(row.amount, row.currency))
+    return prices
+
+
 def estimate(group: ResourceGroup, cu: Decimal, at: datetime) -> Estimate | None:
     """Return what `cu` in a group cost an hour, or None where no price is set."""
     price = cu_price(group.kind, group.region_id, at)

@@ -3,11 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypedDict
 
 from django.db.models import (
+    Case,
     Count,
     DecimalField,
     Exists,
+    IntegerField,
     Min,
     OuterRef,
     Prefetch,
@@ -15,8 +18,11 @@ from django.db.models import (
     QuerySet,
     Subquery,
     Sum,
+    Value,
+    When,
 )
 from django.db.models.functions import Coalesce
+from django_stubs_ext import WithAnnotations
 
 from accounts.access import Actor
 from accounts.errors import NotFound
@@ -26,6 +32,7 @@ from services.catalog.fit import Fit, Needs, fit
 from services.catalog.prepare import model_key
 from services.drivers.base import Node as DriverNode
 from services.models import (
+    ApiKey,
     Artifact,
     CatalogEntry,
     Event,
@@ -37,7 +44,8 @@ from services.models import (
     Specification,
     Version,
 )
-from services.states import CONSUMING, InstanceState, Status
+from services.reconcile.needs import keys as artifact_keys
+from services.states import CONSUMING, TROUBLE, InstanceState, Status
 
 # A version that answers requests, fully or in part.
 SERVING = (Status.RUNNING, Status.UPDATING, Status.DEGRADED)
@@ -62,6 +70,19 @@ class ServiceFilter:
     sort: str = "-created"
 
 
+class Totals(TypedDict):
+    """What `service_list` works out for each service."""
+
+    cu: Decimal
+    charged_cu: Decimal
+    running_versions: int
+    all_versions: int
+    model_name: str
+
+
+ListedService = WithAnnotations[Service, Totals]
+
+
 def get_service(actor: Actor, service_id: str) -> Service:
     """Return a service of the actor's workspace; raise NotFound for any other."""
     service = (
@@ -77,7 +98,7 @@ def get_service(actor: Actor, service_id: str) -> Service:
     return service
 
 
-def service_list(actor: Actor, region: Region, wanted: ServiceFilter) -> QuerySet[Service]:
+def service_list(actor: Actor, region: Region, wanted: ServiceFilter) -> QuerySet[ListedService]:
     """Return the services of a workspace and region, as filtered and sorted.
 
     Each has `cu` (held), `charged_cu` (taken at this moment), `running_versions`, `all_versions`
@@ -118,6 +139,31 @@ def status_counts(actor: Actor, region: Region) -> dict[Status, int]:
         .annotate(number=Count("pk"))
     )
     return {Status(status): number for status, number in rows}
+
+
+def worst_services(actor: Actor, region: Region, most: int) -> QuerySet[ListedService]:
+    """Return services by trouble first, as `service_list` does, then the newest."""
+    place = Case(
+        *(When(status=status, then=Value(rank)) for rank, status in enumerate(TROUBLE)),
+        output_field=IntegerField(),
+    )
+    rows = service_list(actor, region, ServiceFilter())
+    return rows.annotate(trouble=place).order_by("trouble", "-created_at")[:most]
+
+
+def charged_cu_of_groups(actor: Actor, region: Region) -> dict[str, Decimal]:
+    """Return the CU that the workspace's instances take now, by group id."""
+    rows = (
+        Instance.objects.filter(
+            version__service__workspace=actor.workspace,
+            version__service__region=region,
+            state__in=CONSUMING,
+        )
+        .order_by()
+        .values_list("version__service__group")
+        .annotate(total=Sum("cu"))
+    )
+    return dict(rows)
 
 
 def _matching(rows: QuerySet[Service], text: str) -> QuerySet[Service]:
@@ -239,3 +285,32 @@ def ready_count(service: Service) -> int:
     return Instance.objects.filter(
         version__service=service, state=InstanceState.READY, wanted=True
     ).count()
+
+
+def get_key(service: Service, key_id: str) -> ApiKey:
+    """Return a key of a service; raise NotFound for any other."""
+    key = service.api_keys.select_related("service", "created_by").filter(pk=key_id).first()
+    if key is None:
+        raise NotFound("There is no such API key; perhaps somebody deleted it.")
+    return key
+
+
+def events_of(service: Service, level: str = "", text: str = "") -> QuerySet[Event]:
+    """Return a service's events, newest first, perhaps of one level or with a text in them."""
+    rows = service.events.all()
+    if level:
+        rows = rows.filter(level=level)
+    if text:
+        rows = rows.filter(
+            Q(message__icontains=text)
+            | Q(reason__icontains=text)
+            | Q(resource_name__icontains=text)
+        )
+    return rows
+
+
+def artifacts_of(service: Service) -> list[Artifact]:
+    """Return the image and model files that a service's versions need, as far as known."""
+    wanted = {key for version in service.versions.all() for key in artifact_keys(version)}
+    rows = Artifact.objects.filter(region=service.region, key__in=[key for _, key in wanted])
+    return sorted((row for row in rows if (row.kind, row.key) in wanted), key=lambda row: row.kind)
