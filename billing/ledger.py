@@ -3,6 +3,9 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import F, Value
+from django.db.models.functions import Greatest
+
 from billing.models import CuInterval
 from services.models import Instance
 from services.states import CONSUMING, InstanceState
@@ -16,8 +19,9 @@ def follow(
     if takes and not took:
         _open(instance, now)
     elif took and not takes:
+        # A clock that was set back, or another worker's, must not keep an instance from ending.
         CuInterval.objects.filter(instance_id=instance.pk, ended_at__isnull=True).update(
-            ended_at=now
+            ended_at=Greatest(F("started_at"), Value(now))
         )
 
 

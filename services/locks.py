@@ -1,6 +1,8 @@
 """The locks, and the one order in which they are taken: workspace, group, service, then rows.
 
-`lock_*` hold a row until the transaction ends. `advisory` is for work that outlasts a transaction:
+`lock_*` hold a row until the transaction ends. They leave its key alone (`no_key`), so that a line
+which only refers to the row, such as an audit line, does not wait for it: that wait would be a
+second, hidden order of locks. `advisory` is for work that outlasts a transaction:
 Postgres gives it up by itself when the process or its connection dies.
 """
 
@@ -16,13 +18,13 @@ from services.models import ResourceGroup, Service
 
 def lock_workspace(workspace_id: str) -> Workspace:
     """Lock a workspace until the transaction ends."""
-    return Workspace.objects.select_for_update().get(pk=workspace_id)
+    return Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
 
 
 def lock_group(group_id: str) -> ResourceGroup:
     """Lock a resource group until the transaction ends and return it as it is now."""
     return (
-        ResourceGroup.objects.select_for_update(of=("self",))
+        ResourceGroup.objects.select_for_update(of=("self",), no_key=True)
         .select_related("region")
         .get(pk=group_id)
     )
@@ -30,7 +32,7 @@ def lock_group(group_id: str) -> ResourceGroup:
 
 def lock_service(service_id: str) -> Service | None:
     """Lock a service until the transaction ends; None when it is gone."""
-    return Service.objects.select_for_update().filter(pk=service_id).first()
+    return Service.objects.select_for_update(no_key=True).filter(pk=service_id).first()
 
 
 @contextmanager

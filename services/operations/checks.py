@@ -14,6 +14,8 @@ VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 # The runtimes' own contract; a value from outside would break the server or its limits.
 RESERVED_VARIABLES = frozenset({"HOST", "PORT", "THREADS"})
 RESERVED_PREFIXES = ("MODEL_", "SLIPWAY_")
+# Control characters but tab and line breaks, and halves of surrogate pairs, which are no text.
+UNSTORABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 MAX_VARIABLES = 100
 MAX_VALUE_LENGTH = 4096
 
@@ -71,8 +73,8 @@ def check_text(problems: Problems, field: str, value: str, longest: int) -> None
     )
     problems.check(
         field,
-        ok=value.isprintable() or not re.search(r"[\x00-\x08\x0b-\x1f\x7f]", value),
-        message="Control characters are not allowed here.",
+        ok=not UNSTORABLE.search(value),
+        message="Control characters and broken Unicode are not allowed here.",
     )
 
 
@@ -104,8 +106,18 @@ def check_environment(
             )
         elif name in RESERVED_VARIABLES or name.startswith(RESERVED_PREFIXES):
             problems.add(field, f"{name} is set by Slipway itself; choose another name.")
-        elif not isinstance(value, str) or len(value) > MAX_VALUE_LENGTH or "\x00" in value:
-            problems.add(field, f"The value of {name} must be text of at most 4,096 characters.")
+        elif not _is_value(value):
+            problems.add(
+                field,
+                f"The value of {name} must be text of at most {MAX_VALUE_LENGTH:,} characters, "
+                "without control characters.",
+            )
+
+
+def _is_value(value: object) -> bool:
+    return (
+        isinstance(value, str) and len(value) <= MAX_VALUE_LENGTH and not UNSTORABLE.search(value)
+    )
 
 
 def check_health_path(problems: Problems, path: str) -> None:

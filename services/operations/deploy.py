@@ -9,7 +9,6 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.access import Actor
-from accounts.errors import Conflict, InvalidInput, SlipwayError
 from accounts.models import Role
 from services.admission import AdmissionRequest, admit
 from services.capacity import check_capacity
@@ -33,6 +32,7 @@ from services.operations.instances import add_instances
 from services.operations.keys import create_key
 from services.operations.status import refresh_status
 from services.queries import fit_of
+from services.reconcile.artifacts import forget_failures
 from services.states import Desired, Status
 
 # Pay-as-you-go groups: 500 CU, 2,000 after the first deployment in them (DataWorks, Limits).
@@ -71,6 +71,7 @@ def deploy(actor: Actor, plan: DeploymentPlan, *, now: datetime) -> Service:
         _check(actor, plan, group)
         service = _create_service(actor, plan, group, now)
         version = _create_version(actor, plan, service, now)
+        forget_failures(version)
         add_instances(version, plan.instances, now=now)
         create_key(actor, service, name="built-in", built_in=True, now=now)
         _raise_first_limit(group, now)
@@ -133,13 +134,8 @@ def _check_limits(actor: Actor, plan: DeploymentPlan, group: ResourceGroup) -> N
     check_limit(Limit.Code.SERVICES_PER_WORKSPACE, here + 1, workspace=actor.workspace)
     check_limit(Limit.Code.SERVICES_PER_GROUP, group.services.count() + 1, group=group)
     request = AdmissionRequest(actor, group, plan.entry, plan.specification, plan.instances)
-    try:
-        check_capacity(group, request.cu)
-        admit(request)
-    except SlipwayError as error:
-        if isinstance(error, InvalidInput):
-            raise
-        raise Conflict(error.message, code=error.code) from error
+    check_capacity(group, request.cu)
+    admit(request)
 
 
 def _create_service(

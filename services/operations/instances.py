@@ -29,9 +29,18 @@ def add_instances(version: Version, count: int, *, now: datetime) -> list[Instan
 
 
 def move(
-    instance: Instance, state: InstanceState, *, now: datetime, reason: str = "", **fields: Any
+    instance: Instance,
+    state: InstanceState,
+    *,
+    now: datetime,
+    at: datetime | None = None,
+    reason: str = "",
+    **fields: Any,
 ) -> bool:
-    """Change an instance's state; return False when the row changed or went meanwhile."""
+    """Change an instance's state; return False when the row changed or went meanwhile.
+
+    `at` is when it really changed, where that is known to be earlier than it was noticed.
+    """
     old = InstanceState(instance.state)
     changes = {"state": state, "reason": reason[:400], **fields}
     with transaction.atomic():
@@ -42,20 +51,42 @@ def move(
         for name, value in changes.items():
             setattr(instance, name, value)
         if old is not state:
-            instance_moved.send(sender=Instance, instance=instance, old=old, new=state, now=now)
+            instance_moved.send(
+                sender=Instance, instance=instance, old=old, new=state, now=at or now
+            )
         refresh_status(instance.version.service_id, now=now)
     return True
+
+
+def renew(instance: Instance, *, now: datetime) -> bool:
+    """Put an instance that was stopped for its new settings back to pending, as they are now.
+
+    A smaller specification gives up its CU here, when the larger process is gone.
+    """
+    with transaction.atomic():
+        lock_service(instance.version.service_id)
+        version = Version.objects.select_related("specification").get(pk=instance.version_id)
+        return move(
+            instance,
+            InstanceState.PENDING,
+            now=now,
+            revision=version.revision,
+            cu=version.specification.cu,
+            crash_count=0,
+            next_attempt_at=None,
+            address="",
+        )
 
 
 def release(instance: Instance, *, now: datetime) -> None:
     """Remove the row of an instance that is gone, which frees its CU."""
     with transaction.atomic():
         lock_service(instance.version.service_id)
-        old = InstanceState(instance.state)
-        pk = instance.pk
-        if not Instance.objects.filter(pk=pk).delete()[0]:
+        states = Instance.objects.filter(pk=instance.pk).values_list("state", flat=True)
+        if not states:
             return
-        instance.pk = pk
+        old = InstanceState(states[0])
+        Instance.objects.filter(pk=instance.pk).delete()
         instance_moved.send(sender=Instance, instance=instance, old=old, new=None, now=now)
         refresh_status(instance.version.service_id, now=now)
 

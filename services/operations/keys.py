@@ -57,20 +57,32 @@ def create_key(
 def reveal_key(actor: Actor, key: ApiKey) -> str:
     """Return the key itself, leaving an audit line."""
     actor.require(Role.DEVELOPER, "view an API key")
+    plain = _decrypted(key)
+    audit.record(actor, "key.reveal", key, service=key.service_id)
+    return plain
+
+
+def key_for_call(actor: Actor, key: ApiKey) -> str:
+    """Return the key for a call that Slipway makes for the actor, who does not get to see it."""
+    actor.require(Role.DEVELOPER, "call a service from the console")
+    plain = _decrypted(key)
+    audit.record(actor, "key.use", key, service=key.service_id)
+    return plain
+
+
+def _decrypted(key: ApiKey) -> str:
     try:
-        plain = _cipher().decrypt(bytes(key.encrypted)).decode()
+        return _cipher().decrypt(bytes(key.encrypted)).decode()
     except InvalidToken as error:
         raise Conflict(
             "This key was stored with an encryption key that is not configured any more. "
             "Delete it and add a new one, or ask an operator to restore the former encryption key."
         ) from error
-    audit.record(actor, "key.reveal", key, service=key.service_id)
-    return plain
 
 
 def set_key_enabled(actor: Actor, key: ApiKey, *, enabled: bool, now: datetime) -> None:
     """Disable or enable a key; a repeat changes nothing."""
-    actor.require(Role.DEVELOPER, "enable" if enabled else "disable" + " an API key")
+    actor.require(Role.DEVELOPER, f"{'enable' if enabled else 'disable'} an API key")
     with transaction.atomic():
         lock_service(key.service_id)
         if not ApiKey.objects.filter(pk=key.pk, enabled=not enabled).update(enabled=enabled):

@@ -16,13 +16,15 @@ from services.models import Instance, Service, Version
 from services.operations.events import record_event
 from services.operations.instances import add_instances, retry_failed
 from services.operations.status import refresh_status
+from services.reconcile.artifacts import forget_failures
 from services.states import Desired
 
 
 def start_service(actor: Actor, service: Service, *, now: datetime) -> None:
     """Start a stopped service, or try a failed one again; a running one is left alone.
 
-    Raises LimitReached when the group has too little CU left, Conflict while it is stopping.
+    Raises LimitReached when the group has too little CU left; a service that is still stopping
+    holds the CU of its old instances meanwhile. Conflict while it is being deleted.
     """
     actor.require(Role.DEVELOPER, "start a service")
     with transaction.atomic():
@@ -30,6 +32,8 @@ def start_service(actor: Actor, service: Service, *, now: datetime) -> None:
         service = _locked(service)
         for version in service.versions.select_related("entry", "specification"):
             retried = retry_failed(version)
+            if retried:
+                forget_failures(version)
             if version.desired == Desired.STOPPED:
                 missing = version.instance_count - version.instances.filter(wanted=True).count()
                 request = AdmissionRequest(

@@ -1,9 +1,10 @@
 """Modifying a running service: what changes, whether it restarts, and doing it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import transaction
 
@@ -16,7 +17,7 @@ from services.capacity import check_capacity
 from services.enqueue import reconcile_on_commit
 from services.limits import limit_value
 from services.locks import lock_group, lock_service
-from services.models import Instance, Limit, ResourceGroup, Service, Specification, Version
+from services.models import Limit, ResourceGroup, Service, Specification, Version
 from services.operations import checks
 from services.operations.events import record_event
 from services.operations.instances import add_instances, unwant
@@ -78,6 +79,21 @@ def consequence(service: Service, version: Version, wanted: Modification) -> Con
     )
 
 
+def changed(service: Service, **fields: Any) -> Modification:
+    """Return the service as it is but for some fields of a modification."""
+    version = service.versions.all()[0]
+    present = Modification(
+        name=service.name,
+        description=service.description,
+        specification=version.specification,
+        instances=version.instance_count,
+        environment=dict(version.environment),
+        response_timeout=service.response_timeout,
+        grace_period=version.grace_period,
+    )
+    return replace(present, **fields)
+
+
 def modify_service(
     actor: Actor, service: Service, wanted: Modification, *, now: datetime
 ) -> Consequence:
@@ -95,7 +111,7 @@ def modify_service(
         _check(actor, found, version, wanted)
         if not done.changed:
             return done
-        _check_room(actor, group, found, version, wanted, done)
+        _check_room(actor, group, found, version, wanted)
         _apply(found, version, wanted, done, now)
         _write_down(actor, found, version, done, now)
     return done
@@ -129,13 +145,22 @@ def _check_room(
     service: Service,
     version: Version,
     wanted: Modification,
-    done: Consequence,
 ) -> None:
-    if version.desired != Desired.RUNNING or done.cu_more <= 0:
+    if version.desired != Desired.RUNNING:
         return
-    check_capacity(group, done.cu_more)
     more = max(wanted.instances - version.instance_count, 0)
+    needed = _cu_needed(version, wanted.specification.cu, more)
+    if needed <= 0:
+        return
+    check_capacity(group, needed)
     admit(AdmissionRequest(actor, group, version.entry, wanted.specification, more, service))
+
+
+def _cu_needed(version: Version, cu: Decimal, more: int) -> Decimal:
+    """Return the CU that instances will hold beyond what they hold; they give up none at once."""
+    held = version.instances.filter(wanted=True).values_list("cu", flat=True)
+    growth = sum((max(cu - now, Decimal(0)) for now in held), Decimal(0))
+    return growth + cu * more
 
 
 def _apply(
@@ -152,10 +177,21 @@ def _apply(
     version.grace_period = wanted.grace_period
     if RESTARTING & set(done.changed):
         version.revision += 1
-    version.save()
+    version.save(
+        update_fields=[
+            "specification",
+            "instance_count",
+            "environment",
+            "grace_period",
+            "revision",
+            "updated_at",
+        ]
+    )
     if version.desired == Desired.RUNNING:
-        # CU changes hands now, not at the restart, so that the group cannot be oversold.
-        Instance.objects.filter(version=version, wanted=True).update(cu=wanted.specification.cu)
+        # More CU are held from now on, fewer only from the restart (`instances.renew`): the
+        # group can never be oversold.
+        smaller = version.instances.filter(wanted=True, cu__lt=wanted.specification.cu)
+        smaller.update(cu=wanted.specification.cu)
         _scale(version, wanted.instances - before, now)
         reconcile_on_commit(version.pk)
 

@@ -46,11 +46,15 @@ def refresh_status(service_id: str, *, now: datetime) -> None:
 
 
 def _refresh_version(version: Version) -> tuple[Status, str]:
+    instances = Instance.objects.filter(version=version)
+    if version.desired == Desired.RUNNING:
+        # Those on their way out say nothing about what is wanted.
+        instances = instances.filter(wanted=True)
     facts = [
         InstanceFacts(
             InstanceState(instance.state), instance.revision == version.revision, instance.reason
         )
-        for instance in Instance.objects.filter(version=version)
+        for instance in instances
     ]
     status, reason = version_status(Desired(version.desired), version.instance_count, facts)
     reason = reason[:400]

@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from services.enqueue import PREPARE, send
 from services.models import Artifact, Version
-from services.reconcile.needs import needed
+from services.reconcile.needs import keys, needed
 from services.reconcile.plan import ArtifactStage
 
 ASK_AGAIN_AFTER = timedelta(seconds=15)
@@ -35,6 +35,20 @@ def stage_of(version: Version, now: datetime) -> Stage:
     if waiting:
         return Stage(ArtifactStage.UNDER_WAY, describe(waiting[0]))
     return Stage(ArtifactStage.READY)
+
+
+def forget_failures(version: Version) -> None:
+    """Have what could not be had tried anew: whoever asks may have mended the cause."""
+    for kind, key in keys(version):
+        Artifact.objects.filter(
+            region=version.service.region, kind=kind, key=key, state=Artifact.State.FAILED
+        ).update(
+            state=Artifact.State.WANTED,
+            permanent=False,
+            attempts=0,
+            next_attempt_at=None,
+            asked_at=None,
+        )
 
 
 def describe(artifact: Artifact) -> str:

@@ -1,6 +1,6 @@
 """Carrying out a plan's actions.
 
-Each verb is a generator: it changes rows, yields the driver call it needs, gets the call's result
+A verb without a driver call is a function. Any other is a generator: it changes rows, yields the driver call it needs, gets the call's result
 sent back (or its error thrown in), and changes rows again. Rows are only touched from the calling
 thread; the driver calls of one plan run side by side: ten instances stop in the time of one.
 """
@@ -13,19 +13,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.utils import timezone
-
 from services.drivers.base import (
     AlreadyExists,
     Driver,
     DriverError,
     DriverUnavailable,
+    InstanceSpec,
     NoSuchInstance,
     PermanentFailure,
 )
 from services.models import Event, Instance, Version
 from services.operations.events import record_event
-from services.operations.instances import move, release
+from services.operations.instances import move, release, renew
 from services.reconcile.plan import MOST_CRASHES, Action, Sight, Verb, back_off
 from services.reconcile.specs import instance_spec
 from services.states import InstanceState
@@ -41,13 +40,17 @@ UNHEALTHY_AFTER = 3
 
 @dataclass(frozen=True)
 class Context:
-    """What all actions of one pass share; `rows` is keyed by the instance's id."""
+    """What all actions of one pass share; `rows` is keyed by the instance's id.
+
+    `now` is when the pass began; `clock` tells the time after a driver call that took long.
+    """
 
     version: Version
     driver: Driver
     rows: dict[str, Instance]
     sights: dict[str, Sight]
     now: datetime
+    clock: Callable[[], datetime]
 
     def tell(
         self,
@@ -75,7 +78,7 @@ def execute(context: Context, actions: Sequence[Action]) -> None:
     for action in actions:
         row = context.rows[action.instance.id]
         work = VERBS[action.verb](context, action, row)
-        call = next(work, None)
+        call = next(work, None) if work else None
         if call is not None:
             started.append((work, call))
     if not started:
@@ -100,22 +103,17 @@ def execute(context: Context, actions: Sequence[Action]) -> None:
         raise errors[0]
 
 
-def await_artifacts(context: Context, action: Action, row: Instance) -> Work:
+def await_artifacts(context: Context, action: Action, row: Instance) -> None:
     """Say what the instance waits for."""
     if row.state != InstanceState.PREPARING or row.reason != action.reason:
         move(row, InstanceState.PREPARING, now=context.now, reason=action.reason)
-    return
-    yield
 
 
 def start(context: Context, _action: Action, row: Instance) -> Work:
     """Start the instance; the row says so only once the driver has done it."""
     spec = instance_spec(context.version, row)
     try:
-        yield lambda: context.driver.start(spec)
-    except AlreadyExists:
-        # Another worker was quicker, or ours died right after: the next look adopts it.
-        return
+        started = yield lambda: _start_unless_there(context, spec)
     except DriverUnavailable:
         raise
     except PermanentFailure as error:
@@ -124,19 +122,21 @@ def start(context: Context, _action: Action, row: Instance) -> Work:
     except DriverError as error:
         _back_off(context, row, f"could not be started: {error}", restarted=False)
         return
-    move(row, InstanceState.STARTING, now=context.now, started_at=context.now, failed_probes=0)
+    if not started:
+        # A worker died right after it had started this one: the next look adopts it.
+        return
+    now = context.clock()
+    move(row, InstanceState.STARTING, now=now, started_at=now, failed_probes=0)
     context.tell("Started", f"started with {context.version.specification.code}", row)
 
 
-def adopt(context: Context, action: Action, row: Instance) -> Work:
+def adopt(context: Context, action: Action, row: Instance) -> None:
     """Take over an instance that runs though its row does not say so."""
     seen = context.sights[action.instance.name].observation
     move(row, InstanceState.STARTING, now=context.now, started_at=seen.started_at or context.now)
-    return
-    yield
 
 
-def mark_ready(context: Context, action: Action, row: Instance) -> Work:
+def mark_ready(context: Context, action: Action, row: Instance) -> None:
     """Put the instance behind the gateway."""
     seen = context.sights[action.instance.name].observation
     fresh = row.state != InstanceState.READY
@@ -152,18 +152,14 @@ def mark_ready(context: Context, action: Action, row: Instance) -> Work:
     if fresh:
         took = (context.now - (row.started_at or context.now)).total_seconds()
         context.tell("Ready", "passed its health check", row, seconds=round(took, 1))
-    return
-    yield
 
 
-def mark_stable(_context: Context, _action: Action, row: Instance) -> Work:
+def mark_stable(_context: Context, _action: Action, row: Instance) -> None:
     """Forget former exits."""
     Instance.objects.filter(pk=row.pk, state=InstanceState.READY).update(crash_count=0)
-    return
-    yield
 
 
-def count_failed_probe(context: Context, action: Action, row: Instance) -> Work:
+def count_failed_probe(context: Context, action: Action, row: Instance) -> None:
     """Count a failed probe; the third in a row takes the instance out of the gateway."""
     count = row.failed_probes + 1
     unhealthy = count >= UNHEALTHY_AFTER
@@ -173,14 +169,13 @@ def count_failed_probe(context: Context, action: Action, row: Instance) -> Work:
     move(row, state, now=context.now, reason=reason, failed_probes=count)
     if newly:
         context.tell("Unhealthy", reason, row, Event.Level.WARNING)
-    return
-    yield
 
 
 def record_exit(context: Context, action: Action, row: Instance) -> Work:
     """Write down an unexpected end, clean up, and wait before the next attempt."""
     tail = yield lambda: _bury(context.driver, row.name)
-    _back_off(context, row, action.reason, restarted=True, log=tail)
+    ended = _ended_at(context, row)
+    _back_off(context, row, action.reason, restarted=True, log=tail, ended=ended)
 
 
 def kill(context: Context, action: Action, row: Instance) -> Work:
@@ -194,7 +189,7 @@ def give_up(context: Context, action: Action, row: Instance) -> Work:
     tail = yield lambda: _bury(context.driver, row.name)
     last = tail[-1] if tail else ""
     reason = f"{action.reason} · last log line: {last}" if last else action.reason
-    _fail(context, row, reason, log=tail)
+    _fail(context, row, reason, log=tail, ended=_ended_at(context, row))
 
 
 def replace(context: Context, _action: Action, row: Instance) -> Work:
@@ -203,16 +198,7 @@ def replace(context: Context, _action: Action, row: Instance) -> Work:
     if _may_serve(row):
         move(row, InstanceState.STOPPING, now=context.now, reason="restarts with its new settings")
     yield lambda: _stop(context, row, drain=served)
-    now = timezone.now()
-    if move(
-        row,
-        InstanceState.PENDING,
-        now=now,
-        revision=context.version.revision,
-        crash_count=0,
-        next_attempt_at=None,
-        address="",
-    ):
+    if renew(row, now=context.clock()):
         context.tell("Restarting", "stopped to take its new settings", row)
 
 
@@ -222,7 +208,7 @@ def retire(context: Context, _action: Action, row: Instance) -> Work:
     if _may_serve(row):
         move(row, InstanceState.STOPPING, now=context.now)
     yield lambda: _stop(context, row, drain=served)
-    release(row, now=timezone.now())
+    release(row, now=context.clock())
     context.tell("Removed", "stopped and removed", row)
 
 
@@ -231,7 +217,7 @@ def clean(context: Context, _action: Action, row: Instance) -> Work:
     yield lambda: context.driver.remove(row.name)
 
 
-VERBS: dict[Verb, Callable[[Context, Action, Instance], Work]] = {
+VERBS: dict[Verb, Callable[[Context, Action, Instance], Work | None]] = {
     Verb.AWAIT_ARTIFACTS: await_artifacts,
     Verb.START: start,
     Verb.ADOPT: adopt,
@@ -250,6 +236,25 @@ VERBS: dict[Verb, Callable[[Context, Action, Instance], Work]] = {
 def _may_serve(row: Instance) -> bool:
     """Say whether the instance may have something running that callers still reach."""
     return row.state in {InstanceState.STARTING, InstanceState.READY, InstanceState.UNHEALTHY}
+
+
+def _start_unless_there(context: Context, spec: InstanceSpec) -> bool:
+    """Start an instance, or return False when it runs already; else the name is somebody's."""
+    try:
+        context.driver.start(spec)
+    except AlreadyExists:
+        seen = context.driver.observe({"slipway.version": context.version.pk})
+        if any(observation.name == spec.name for observation in seen):
+            return False
+        raise
+    return True
+
+
+def _ended_at(context: Context, row: Instance) -> datetime | None:
+    """Return when the driver says that an instance ended by itself, never a time to come."""
+    sight = context.sights.get(row.name)
+    ended = sight.observation.finished_at if sight else None
+    return min(ended, context.now) if ended else None
 
 
 def _stop(context: Context, row: Instance, *, drain: bool) -> None:
@@ -278,10 +283,11 @@ def _back_off(
     *,
     restarted: bool,
     log: Sequence[str] = (),
+    ended: datetime | None = None,
 ) -> None:
     crashes = row.crash_count + 1
     if crashes >= MOST_CRASHES:
-        _fail(context, row, f"failed {crashes} times: {reason}", log=log)
+        _fail(context, row, f"failed {crashes} times: {reason}", log=log, ended=ended)
         return
     wait = back_off(crashes)
     level = Event.Level.WARNING
@@ -289,6 +295,7 @@ def _back_off(
         row,
         InstanceState.BACKING_OFF,
         now=context.now,
+        at=ended,
         reason=reason,
         crash_count=crashes,
         restart_count=row.restart_count + (1 if restarted else 0),
@@ -301,7 +308,13 @@ def _back_off(
         context.tell("Exited" if restarted else "StartFailed", text, row, level, log=list(log))
 
 
-def _fail(context: Context, row: Instance, reason: str, log: Sequence[str] = ()) -> None:
-    if move(row, InstanceState.FAILED, now=context.now, reason=reason, address=""):
+def _fail(
+    context: Context,
+    row: Instance,
+    reason: str,
+    log: Sequence[str] = (),
+    ended: datetime | None = None,
+) -> None:
+    failed = InstanceState.FAILED
+    if move(row, failed, now=context.now, at=ended, reason=reason, address=""):
         context.tell("Failed", reason, row, Event.Level.ERROR, log=list(log))
-

@@ -14,6 +14,8 @@ from services.states import InstanceState
 
 FIRST_BACK_OFF = timedelta(seconds=2)
 LONGEST_BACK_OFF = timedelta(minutes=5)
+# More would not change the result, only overflow.
+MOST_DOUBLINGS = 16
 MOST_CRASHES = 5
 # A spell this long without an exit means that the earlier exits are history.
 STABLE_AFTER = timedelta(minutes=2)
@@ -130,7 +132,8 @@ def plan(
 
 def back_off(crashes: int) -> timedelta:
     """Return how long to wait after the n-th exit in a row: 2 s, doubling, at most 5 min."""
-    return min(FIRST_BACK_OFF * 2 ** max(crashes - 1, 0), LONGEST_BACK_OFF)
+    doublings = min(max(crashes - 1, 0), MOST_DOUBLINGS)
+    return min(FIRST_BACK_OFF * 2**doublings, LONGEST_BACK_OFF)
 
 
 def _replaceable(version: VersionView, instances: Sequence[InstanceView]) -> set[str]:
@@ -199,15 +202,13 @@ def _running(version: VersionView, instance: InstanceView, sight: Sight, now: da
         InstanceState.UNHEALTHY,
     }:
         return Action(Verb.ADOPT, instance), SOON
-    if sight.probe_ok is None:
-        return None, SOON if instance.state is InstanceState.STARTING else None
     if sight.probe_ok:
         return _healthy(instance, sight, now)
     if instance.state is InstanceState.STARTING:
         return _still_starting(version, instance, sight, now)
     if instance.failed_probes + 1 >= RESTART_AFTER_PROBES:
         return _kill(instance, f"failed {RESTART_AFTER_PROBES} health probes in a row", now), SOON
-    return Action(Verb.COUNT_FAILED_PROBE, instance, sight.probe_detail), WHILE_UNHEALTHY
+    return Action(Verb.COUNT_FAILED_PROBE, instance, _probe_problem(sight)), WHILE_UNHEALTHY
 
 
 def _healthy(instance: InstanceView, sight: Sight, now: datetime) -> Step:
@@ -228,8 +229,14 @@ def _still_starting(
     if now - started < version.start_timeout:
         return None, SOON
     seconds = int(version.start_timeout.total_seconds())
-    reason = f"not healthy within {seconds} s ({sight.probe_detail or 'no answer'})"
+    reason = f"not healthy within {seconds} s ({_probe_problem(sight)})"
     return _kill(instance, reason, now), SOON
+
+
+def _probe_problem(sight: Sight) -> str:
+    if not sight.observation.address:
+        return "the driver shows no address for it"
+    return sight.probe_detail or "no answer"
 
 
 def _kill(instance: InstanceView, reason: str, now: datetime) -> Action:

@@ -7,6 +7,8 @@ so that the next request for the artifact simply starts over (downloads resume).
 import time
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from services import locks
 from services.catalog.prepare import prepare_model
 from services.catalog.sources.base import SourceError
@@ -20,7 +22,9 @@ from services.regions import driver_for
 from services.states import Desired
 
 REPORT_EVERY_SECONDS = 0.4
+FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=5)
+MOST_DOUBLINGS = 16
 
 
 def prepare(artifact_id: int, *, now: datetime) -> None:
@@ -73,7 +77,8 @@ def _note_failure(
     artifact: Artifact, waiting: list[Version], error: DriverError | SourceError, now: datetime
 ) -> None:
     permanent = isinstance(error, PermanentFailure) or getattr(error, "permanent", False)
-    wait = min(timedelta(seconds=5) * 2 ** (artifact.attempts - 1), LONGEST_WAIT)
+    doublings = min(artifact.attempts - 1, MOST_DOUBLINGS)
+    wait = min(FIRST_WAIT * 2**doublings, LONGEST_WAIT)
     artifact.state = Artifact.State.FAILED
     artifact.error = str(error)[:400]
     artifact.permanent = permanent
@@ -90,7 +95,11 @@ def _tell(
     level: Event.Level = Event.Level.NORMAL,
 ) -> None:
     for version in versions:
-        record_event(version.service, reason, message, now=now, level=level, about=version)
+        with transaction.atomic():
+            # It may have been deleted during a long download.
+            service = locks.lock_service(version.service_id)
+            if service is not None:
+                record_event(service, reason, message, now=now, level=level, about=version)
 
 
 class Reporter:

@@ -51,15 +51,16 @@ def reconcile(version_id: str, *, clock: Callable[[], datetime]) -> Result:
             return Result(timedelta(seconds=0.5), busy=True)
         leave_at = time.monotonic() + STAY_SECONDS
         while True:
-            result = look_once(version_id, clock())
+            result = look_once(version_id, clock)
             wait = result.again_after
             if wait is None or wait > LONGEST_SLEEP or time.monotonic() > leave_at:
                 return result
             time.sleep(wait.total_seconds())
 
 
-def look_once(version_id: str, now: datetime) -> Result:
+def look_once(version_id: str, clock: Callable[[], datetime]) -> Result:
     """Do one pass: rows, driver, plan, actions."""
+    now = clock()
     version = (
         Version.objects.select_related("service__region", "entry", "specification")
         .filter(pk=version_id)
@@ -73,7 +74,7 @@ def look_once(version_id: str, now: datetime) -> Result:
     if not rows:
         return _without_instances(version, now)
     try:
-        return _pass(version, rows, now)
+        return _pass(version, rows, clock, now)
     except DriverError as error:
         logger.warning("%s in %s: %s", version.pk, version.service.region.code, error)
         record_event(
@@ -87,12 +88,14 @@ def look_once(version_id: str, now: datetime) -> Result:
         return Result(timedelta(seconds=5))
 
 
-def _pass(version: Version, rows: list[Instance], now: datetime) -> Result:
+def _pass(
+    version: Version, rows: list[Instance], clock: Callable[[], datetime], now: datetime
+) -> Result:
     driver = driver_for(version.service.region)
     sights = _look(driver, version, rows)
     views = [_instance_view(row) for row in rows]
     plan_ = plan(_version_view(version, now), views, sights, now)
-    context = Context(version, driver, {row.pk: row for row in rows}, sights, now)
+    context = Context(version, driver, {row.pk: row for row in rows}, sights, now, clock)
     execute(context, plan_.actions)
     return Result(plan_.again_after)
 

@@ -26,6 +26,8 @@ STRAY_GRACE = timedelta(seconds=60)
 STRAY_STOP_SECONDS = 10
 # A look this late was lost with its worker or its broker.
 OVERDUE = timedelta(seconds=3)
+# The longest that a look is put off while there is something to do.
+NEAR = timedelta(seconds=6)
 
 
 @dataclass(frozen=True)
@@ -41,22 +43,24 @@ def sweep(region: Region, *, now: datetime) -> Swept:
     driver = driver_for(region)
     seen = {o.name: o for o in driver.observe({"slipway.installation": settings.INSTALLATION})}
     rows = list(Instance.objects.filter(version__service__region=region).select_related("version"))
-    due = _drifted(driver, rows, seen) | _empty_versions(region)
+    due = _drifted(driver, rows, seen, now) | _empty_versions(region)
     due -= _already_arranged(due, now)
     strays = _strays(seen.values(), {row.name for row in rows}, now)
-    for name in strays:
-        _remove_stray(driver, name)
     for version_id in due:
         send(RECONCILE, version_id)
+    for name in strays:
+        _remove_stray(driver, name)
     return Swept(tuple(sorted(due)), tuple(strays))
 
 
-def _drifted(driver: Driver, rows: Iterable[Instance], seen: dict[str, Observation]) -> set[str]:
+def _drifted(
+    driver: Driver, rows: Iterable[Instance], seen: dict[str, Observation], now: datetime
+) -> set[str]:
     due: set[str] = set()
     healthy: dict[str, list[tuple[Observation, str]]] = defaultdict(list)
     for row in rows:
         observation = seen.get(row.name)
-        if not _settled(row, observation):
+        if not _settled(row, observation, now):
             due.add(row.version_id)
         elif observation is not None:
             healthy[row.version_id].append((observation, row.version.health_path))
@@ -68,14 +72,16 @@ def _drifted(driver: Driver, rows: Iterable[Instance], seen: dict[str, Observati
     return due
 
 
-def _settled(row: Instance, seen: Observation | None) -> bool:
-    """Say whether a row and what the driver shows of it agree and are final."""
+def _settled(row: Instance, seen: Observation | None, now: datetime) -> bool:
+    """Say whether a row and what the driver shows of it agree, and there is nothing to do yet."""
     if not row.wanted or row.revision != row.version.revision:
         return False
     if row.version.desired != Desired.RUNNING:
         return False
     if row.state == InstanceState.FAILED:
         return seen is None
+    if row.state == InstanceState.BACKING_OFF:
+        return seen is None and row.next_attempt_at is not None and row.next_attempt_at > now
     return (
         row.state == InstanceState.READY
         and seen is not None
@@ -96,11 +102,13 @@ def _empty_versions(region: Region) -> set[str]:
 
 
 def _already_arranged(due: set[str], now: datetime) -> set[str]:
-    """Return the versions whose next look is arranged and not overdue."""
+    """Return the versions whose next look is near and not overdue.
+
+    A far one is the end of a long back-off; what drifted meanwhile does not wait for it.
+    """
+    near = (now - OVERDUE, now + NEAR)
     return set(
-        Version.objects.filter(pk__in=due, next_look_at__gte=now - OVERDUE).values_list(
-            "pk", flat=True
-        )
+        Version.objects.filter(pk__in=due, next_look_at__range=near).values_list("pk", flat=True)
     )
 
 
