@@ -1,0 +1,14 @@
+"""Every address of the console."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+
+from console.views import shell
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("health", shell.health, name="health"),
+    path("scope/", shell.switch_scope, name="switch_scope"),
+    path("", include("accounts.urls")),
+    path("", include("console.service_urls", namespace="services")),
+    path("admin/", admin.site.urls),
+]
