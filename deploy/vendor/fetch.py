@@ -5,7 +5,6 @@ The result is committed, so that neither a build nor a browser ever needs the in
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -78,10 +77,12 @@ def _member(tar: tarfile.TarFile, path: str, package: Package) -> bytes:
 
 
 def _keep_licence(package: Package, tar: tarfile.TarFile) -> None:
+    described = json.loads(_member(tar, "package.json", package))
+    if described.get("license") != package.licence:
+        raise CannotVendor(f"{package.name} is under {described.get('license')} now; look at it.")
     names = set(tar.getnames())
-    name = next((n for n in LICENCE_NAMES if f"package/{n}" in names), None)
-    if name is None:
-        raise CannotVendor(f"{package.name} comes without its licence.")
+    # Tabler names its licence in package.json alone.
+    name = next((n for n in LICENCE_NAMES if f"package/{n}" in names), "package.json")
     folder = STATIC / "vendor" / "licences"
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / (package.name.replace("/", "-").lstrip("@") + ".txt")
@@ -89,13 +90,11 @@ def _keep_licence(package: Package, tar: tarfile.TarFile) -> None:
 
 
 def main() -> int:
-    """Replace everything vendored; return the exit code."""
+    """Write every vendored file, removing none; return the exit code."""
     digests = {}
     with tempfile.TemporaryDirectory() as scratch:
         try:
             archives = [(package, pack(package, Path(scratch))) for package in PACKAGES]
-            for folder in ("vendor", "icons"):
-                shutil.rmtree(STATIC / folder, ignore_errors=True)
             for package, archive in archives:
                 digests[package.name] = take(package, archive)
         except CannotVendor as problem:

@@ -11,7 +11,6 @@ class Package:
     version: str
     licence: str
     files: dict[str, str]
-    licence_file: str = "LICENSE"
 
 
 ICONS = (
@@ -86,8 +85,8 @@ PACKAGES = (
             "dist/js/tabler.min.js": "vendor/tabler/tabler.min.js",
         },
     ),
-    Package("@tabler/icons", "3.51.0", "MIT", _icon_files()),
-    Package("htmx.org", "2.0.11", "0BSD", {"dist/htmx.min.js": "vendor/htmx/htmx.min.js"}),
+    Package("@tabler/icons", "3.36.1", "MIT", _icon_files()),
+    Package("htmx.org", "2.0.10", "0BSD", {"dist/htmx.min.js": "vendor/htmx/htmx.min.js"}),
     Package(
         "idiomorph",
         "0.7.4",
@@ -102,7 +101,7 @@ PACKAGES = (
     ),
     Package(
         "@fontsource-variable/inter",
-        "5.3.0",
+        "5.2.8",
         "OFL-1.1",
         {"files/inter-latin-wght-normal.woff2": "vendor/inter/inter-latin-wght-normal.woff2"},
     ),
