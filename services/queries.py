@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TypedDict
+from typing import TypeAlias, TypedDict
 
 from django.db.models import (
     Case,
@@ -80,7 +80,7 @@ class Totals(TypedDict):
     model_name: str
 
 
-ListedService = WithAnnotations[Service, Totals]
+ListedService: TypeAlias = "WithAnnotations[Service, Totals]"
 
 
 def get_service(actor: Actor, service_id: str) -> Service:

@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts import audit
 from accounts.access import Actor
 from accounts.models import Role
+from runtimes.registry import runtime
 from services.admission import AdmissionRequest, admit
 from services.capacity import check_capacity
 from services.catalog.fit import Fit
@@ -158,6 +159,7 @@ def _create_service(
 
 
 def _create_version(actor: Actor, plan: DeploymentPlan, service: Service, now: datetime) -> Version:
+    chosen = runtime(plan.entry.runtime)
     return Version.objects.create(
         service=service,
         name=plan.version_name,
@@ -165,7 +167,8 @@ def _create_version(actor: Actor, plan: DeploymentPlan, service: Service, now: d
         specification=plan.specification,
         instance_count=plan.instances,
         environment=dict(plan.environment),
-        health_path=plan.health_path or "/health",
+        health_path=plan.health_path or chosen.health_path,
+        start_timeout=chosen.start_timeout,
         grace_period=plan.grace_period,
         desired=Desired.RUNNING,
         status=Status.PENDING,
