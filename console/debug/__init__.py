@@ -1,0 +1,1 @@
+"""Online debugging: requests that the console sends through the real gateway."""
