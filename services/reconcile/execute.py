@@ -1,8 +1,9 @@
 """Carrying out a plan's actions.
 
-A verb without a driver call is a function. Any other is a generator: it changes rows, yields the driver call it needs, gets the call's result
-sent back (or its error thrown in), and changes rows again. Rows are only touched from the calling
-thread; the driver calls of one plan run side by side: ten instances stop in the time of one.
+A verb without a driver call is a function. Any other is a generator: it changes rows, yields the
+driver call it needs, gets the call's result sent back (or its error thrown in), and changes rows
+again. Rows are only touched from the calling thread; the driver calls of one plan run side by side:
+ten instances stop in the time of one.
 """
 
 import time
@@ -78,7 +79,9 @@ def execute(context: Context, actions: Sequence[Action]) -> None:
     for action in actions:
         row = context.rows[action.instance.id]
         work = VERBS[action.verb](context, action, row)
-        call = next(work, None) if work else None
+        if work is None:
+            continue
+        call = next(work, None)
         if call is not None:
             started.append((work, call))
     if not started:
