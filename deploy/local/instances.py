@@ -1,54 +1,43 @@
 """Stops the running models of this installation: keeper processes and Docker containers."""
 
+import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import docker
-import psutil
 from docker.models.containers import Container
+
+from deploy.local.lock import is_held
 
 LABEL = "slipway.installation"
 DOCKER_SECONDS = 2
 CONTAINER_GRACE_SECONDS = 1
+SERVER_SHARE = 0.6
 
 
 def stop_processes(run_dir: Path, grace: float) -> int:
-    """Stop the instances whose keepers are on record and return how many there were."""
-    keepers = [keeper for path in run_dir.glob("*/keeper.pid") if (keeper := _keeper(path))]
-    for keeper in keepers:
-        _signal(keeper, signal.SIGTERM)
+    """Stop the instances whose keepers live and return how many there were."""
+    locks = [lock for lock in run_dir.glob("*/keeper.pid") if is_held(lock)]
+    for lock in locks:
+        # What a keeper gives its server before it kills it: less than we give the keeper.
+        (lock.parent / "grace").write_text(f"{grace * SERVER_SHARE}")
+        _signal(lock, signal.SIGTERM)
     deadline = time.monotonic() + grace
-    while time.monotonic() < deadline and any(map(_runs, keepers)):
+    while time.monotonic() < deadline and any(map(is_held, locks)):
         time.sleep(0.02)
-    for keeper in filter(_runs, keepers):
+    for lock in filter(is_held, locks):
         # Its server is tied to it and goes too.
-        _signal(keeper, signal.SIGKILL)
-    return len(keepers)
+        _signal(lock, signal.SIGKILL)
+    return len(locks)
 
 
-def _runs(process: psutil.Process) -> bool:
+def _signal(lock: Path, number: signal.Signals) -> None:
+    """Signal the keeper that holds the lock; one that is just being started has no pid yet."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def _keeper(path: Path) -> psutil.Process | None:
-    """Return the process on record, unless it ended and its number went to another program."""
-    try:
-        process = psutil.Process(int(path.read_text().split()[0]))
-        written = path.stat().st_mtime
-    except (psutil.NoSuchProcess, ValueError, IndexError, FileNotFoundError):
-        return None
-    return process if process.create_time() <= written + 1 else None
-
-
-def _signal(process: psutil.Process, number: signal.Signals) -> None:
-    try:
-        process.send_signal(number)
-    except psutil.NoSuchProcess:
+        os.kill(int(lock.read_text().split()[0]), number)
+    except (ProcessLookupError, IndexError):
         return
 
 

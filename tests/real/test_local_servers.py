@@ -32,7 +32,7 @@ def closed_folder():
 def packaged_only(monkeypatch):
     """Hide the Postgres of the machine."""
     monkeypatch.setattr(postgres_binaries, "SYSTEM_ROOTS", ())
-    monkeypatch.setattr(postgres_binaries.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
 
 
 def test_the_packaged_postgres_serves_from_a_closed_folder(closed_folder, packaged_only):
@@ -41,10 +41,10 @@ def test_the_packaged_postgres_serves_from_a_closed_folder(closed_folder, packag
     try:
         running.start(server, closed_folder / "log")
         with psycopg.connect(server.url) as connection:
-            version = connection.execute("SHOW server_version_num").fetchone()
+            version = connection.info.server_version
     finally:
         running.stop()
-    assert version[0].startswith("18")
+    assert version // 10000 == 18
     assert (os.geteuid() != 0) == (server.account is None)
     if server.account:
         assert server.home.parent == SHARED_FOLDER

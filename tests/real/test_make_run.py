@@ -97,17 +97,13 @@ def test_a_killed_supervisor_leaves_the_gateway_for_the_next_and_no_orphan(stack
     assert not answers(stack.gateway)
 
 
-def gateway_pid(stack: Stack) -> int:
+def gateway_pid(stack: Stack) -> int | None:
     """Return the process that listens on the gateway's port."""
-    listening = [
-        connection.pid
-        for connection in psutil.net_connections("tcp")
-        if connection.status == psutil.CONN_LISTEN
-        and connection.laddr.port == stack.gateway_port
-        and connection.pid
-    ]
-    assert listening
-    return listening[0]
+    for connection in psutil.net_connections("tcp"):
+        local = connection.laddr
+        if connection.status == psutil.CONN_LISTEN and local and local.port == stack.gateway_port:
+            return connection.pid
+    raise AssertionError("nothing listens on the gateway's port")
 
 
 @pytest.mark.parametrize("program", ["postgres -D", "valkey-server|redis-server", "uvicorn"])
