@@ -60,8 +60,8 @@ class Run:
             self.supervisor.start(program)
         await wait_for("The console", self._web_answers, READY_SECONDS)
         await wait_for("The gateway", self._gateway_listens, READY_SECONDS)
-        self.output.announce(f"ready at {self.config.web_url}")
         self.show_first_password()
+        self.output.announce(f"ready at {self.config.web_url}")
 
     def show_first_password(self) -> None:
         """Print the generated password of the first administrator, once."""

@@ -77,7 +77,7 @@ def test_the_packaged_postgres_runs_from_a_copy_where_its_own_place_is_closed(
     server = Postgres(closed_folder, throw_away=True)
     try:
         running.start(server, closed_folder / "log")
-        program = Path(os.readlink(f"/proc/{running.started[0][1].pid}/exe"))
+        program = Path(f"/proc/{running.started[0][1].pid}/exe").readlink()
     finally:
         running.stop()
     assert program.is_relative_to(closed_folder / "shared")

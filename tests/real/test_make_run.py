@@ -52,7 +52,7 @@ def refusal(stack: Stack, **variables: str) -> str:
 
 def passwords(stack: Stack) -> list[str]:
     """Return the lines that show a generated password."""
-    return [line for line in stack.lines if re.search("password", line, re.IGNORECASE)]
+    return [line for line in stack.lines if re.search(r"password: \S", line)]
 
 
 def answers(url: str) -> bool:
