@@ -191,3 +191,25 @@ def parameters(value: int | None) -> str:
 def money(value: Any) -> str:
     """Show an amount of money, or a dash where there is no price."""
     return NO_VALUE if value is None else str(value)
+
+
+class CaptureNode(template.Node):
+    """Renders its contents into a variable instead of the page."""
+
+    def __init__(self, nodes: template.NodeList, name: str) -> None:
+        self.nodes = nodes
+        self.name = name
+
+    def render(self, context: template.Context) -> str:
+        """Set the variable, and put nothing on the page."""
+        context[self.name] = mark_safe(self.nodes.render(context).strip())
+        return ""
+
+
+@register.tag
+def capture(parser: template.base.Parser, token: template.base.Token) -> CaptureNode:
+    """Keep what stands until endcapture in a variable: a page's title is shown twice."""
+    _, name = token.split_contents()
+    nodes = parser.parse(("endcapture",))
+    parser.delete_first_token()
+    return CaptureNode(nodes, name)
