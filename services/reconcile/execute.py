@@ -8,7 +8,7 @@ ten instances stop in the time of one.
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,7 +30,8 @@ from services.reconcile.plan import MOST_CRASHES, Action, Sight, Verb, back_off
 from services.reconcile.specs import instance_spec
 from services.states import InstanceState
 
-Work = Generator[Callable[[], Any], Any, None]
+DriverCall = Callable[[], Any]
+Work = Generator[DriverCall, Any, None]
 
 LOG_TAIL = 20
 MOST_AT_ONCE = 8
@@ -75,35 +76,39 @@ class Context:
 
 def execute(context: Context, actions: Sequence[Action]) -> None:
     """Carry out all actions; the first unexpected driver error is raised after the others ran."""
-    started: list[tuple[Work, Callable[[], Any]]] = []
-    for action in actions:
-        row = context.rows[action.instance.id]
-        work = VERBS[action.verb](context, action, row)
-        if work is None:
-            continue
-        call = next(work, None)
-        if call is not None:
-            started.append((work, call))
+    started = _begin(context, actions)
     if not started:
         return
     with ThreadPoolExecutor(max_workers=min(MOST_AT_ONCE, len(started))) as pool:
         futures = [(work, pool.submit(call)) for work, call in started]
-    errors: list[DriverError] = []
-    for work, future in futures:
-        error = future.exception()
-        try:
-            if isinstance(error, DriverError):
-                work.throw(error)
-            elif error is not None:
-                raise error
-            else:
-                work.send(future.result())
-        except StopIteration:
-            continue
-        except DriverError as unexpected:
-            errors.append(unexpected)
+    errors = [error for work, future in futures if (error := _finish(work, future)) is not None]
     if errors:
         raise errors[0]
+
+
+def _begin(context: Context, actions: Sequence[Action]) -> list[tuple[Work, DriverCall]]:
+    """Run every verb up to its driver call; return those that have one."""
+    started: list[tuple[Work, DriverCall]] = []
+    for action in actions:
+        work = VERBS[action.verb](context, action, context.rows[action.instance.id])
+        if work is not None:
+            started.append((work, next(work)))
+    return started
+
+
+def _finish(work: Work, future: Future[Any]) -> DriverError | None:
+    """Run a verb to its end; return the driver error that it does not expect."""
+    error = future.exception()
+    try:
+        if isinstance(error, DriverError):
+            work.throw(error)
+        else:
+            work.send(future.result())
+    except StopIteration:
+        return None
+    except DriverError as unexpected:
+        return unexpected
+    raise RuntimeError("A verb makes one driver call.")
 
 
 def await_artifacts(context: Context, action: Action, row: Instance) -> None:
