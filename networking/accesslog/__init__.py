@@ -1,0 +1,1 @@
+"""What calls were made: reads the gateway's access log."""
