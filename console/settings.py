@@ -232,6 +232,7 @@ MODEL_ROOTS = [Path(root).resolve() for root in env.words("SLIPWAY_MODEL_ROOTS")
 RUN_DIR = env.folder("SLIPWAY_RUN_DIR", DATA_DIR / "run")
 RUNTIME_BASE_IMAGE = env.text("SLIPWAY_RUNTIME_BASE_IMAGE", "python:3.12-slim")
 HUB_URL = env.text("SLIPWAY_HUB_URL", "https://huggingface.co")
+HUB_TOKEN = env.text("SLIPWAY_HUB_TOKEN")
 
 GATEWAY_URL = env.text("SLIPWAY_GATEWAY_URL", "http://127.0.0.1:8080")
 GATEWAY_DOMAIN = env.text("SLIPWAY_GATEWAY_DOMAIN", "slipway.localhost")

@@ -89,7 +89,7 @@ def source_of(entry: CatalogEntry) -> Source:
     if entry.source_kind == kinds.PATH:
         return PathSource(settings.MODEL_ROOTS)
     if entry.source_kind == kinds.HUB:
-        return HubSource(settings.HUB_URL, getattr(settings, "HUB_TOKEN", ""))
+        return HubSource(settings.HUB_URL, settings.HUB_TOKEN)
     if entry.source_kind == kinds.MLFLOW:
         tracking_url = str(entry.runtime_options.get("tracking_url", ""))
         return MlflowSource(tracking_url, settings.MODEL_ROOTS)
