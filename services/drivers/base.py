@@ -167,6 +167,14 @@ class LogLine:
     text: str
 
 
+@dataclass(frozen=True)
+class ProbeResult:
+    """What one health probe found; `detail` says why it failed."""
+
+    ok: bool
+    detail: str = ""
+
+
 class Terminal(Protocol):
     """An interactive shell inside an instance."""
 
@@ -211,6 +219,9 @@ class Driver(Protocol):
 
     def observe(self, labels: Mapping[str, str]) -> list[Observation]:
         """Return every instance, dead ones too, that carries all of these labels."""
+
+    def probe(self, address: str, path: str, timeout: float) -> ProbeResult:
+        """Ask the health path at an observed address; `timeout` in seconds, never raises for it."""
 
     def usage(self, name: str) -> Usage:
         """Return what one instance takes now."""
