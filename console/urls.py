@@ -9,6 +9,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health", shell.health, name="health"),
     path("scope/", shell.switch_scope, name="switch_scope"),
     path("", include("accounts.urls")),
+    path("", include("console.page_urls", namespace="console")),
     path("", include("console.service_urls", namespace="services")),
     path("admin/", admin.site.urls),
 ]

@@ -1,0 +1,13 @@
+"""The namespace `console`: pages that join subjects."""
+
+from django.urls import URLPattern, path
+
+from console.views import home
+from console.wizard.urls import urlpatterns as wizard
+
+app_name = "console"
+
+urlpatterns: list[URLPattern] = [
+    path("", home.home, name="home"),
+    *wizard,
+]
