@@ -156,7 +156,7 @@ def _access_log() -> Config:
         "key": "%DYNAMIC_METADATA(slipway:key)%",
         "refused": "%DYNAMIC_METADATA(slipway:refused)%",
         "method": "%REQ(:METHOD)%",
-        "path": "%REQ_WITHOUT_QUERY(:PATH)%",
+        "path": "%PATH(NQ)%",
         "status": "%RESPONSE_CODE%",
         "flags": "%RESPONSE_FLAGS%",
         "received": "%BYTES_RECEIVED%",

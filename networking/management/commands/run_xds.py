@@ -10,7 +10,6 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from networking.gateway.xds import ControlPlane, follow, loader
 
-
 EVERY_ADDRESS = "::"
 
 
