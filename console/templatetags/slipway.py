@@ -1,6 +1,7 @@
 """Tags and filters of all pages; docs/ui.md shows how to use each."""
 
 import functools
+import re
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,6 +19,7 @@ from services.states import LOOKS, InstanceState, Status
 register = template.Library()
 
 NO_VALUE = "–"
+CLASS_ATTRIBUTE = re.compile(r'\sclass="[^"]*"')
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 STEP = 1024
 INSTANCE_COLOURS = {
@@ -33,7 +35,7 @@ LEVEL_COLOURS = {"normal": "green", "warning": "orange", "error": "red"}
 @functools.lru_cache
 def _drawing(name: str) -> str:
     path = Path(settings.BASE_DIR) / "static" / "icons" / f"{name}.svg"
-    return path.read_text().replace("\n", "")
+    return CLASS_ATTRIBUTE.sub("", path.read_text().replace("\n", ""), count=1)
 
 
 @register.simple_tag
