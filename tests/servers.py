@@ -20,6 +20,8 @@ def prepare_environment() -> Path:
     data_dir = Path(tempfile.mkdtemp(prefix="slipway-tests-"))
     # Postgres drops root's rights and has to reach its own folder in here.
     data_dir.chmod(0o711)
+    # WhiteNoise warns of a folder of collected files that is not there.
+    (data_dir / "static").mkdir()
     os.environ["SLIPWAY_DATA_DIR"] = str(data_dir)
     os.environ.setdefault("SLIPWAY_SECRET_KEY", "only-for-tests-" + "0" * 50)
     os.environ.setdefault("SLIPWAY_ENCRYPTION_KEYS", "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=")
