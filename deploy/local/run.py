@@ -181,7 +181,8 @@ def main() -> int:
         prepare_data_dir(config.data_dir)
         dismiss_idle_servers(config.data_dir)
         lock = SupervisorLock(config.data_dir).acquire("make run")
-        config.gateway_dir.mkdir(exist_ok=True)
+        for folder in (config.gateway_dir, config.data_dir / "static"):
+            folder.mkdir(exist_ok=True)
         check(config)
         asyncio.run(run_until_stopped(Run(config, Output())))
     except CannotStart as problem:

@@ -90,6 +90,8 @@ class Catalogue:
     ) -> Program:
         return self._python(
             name,
+            # Its advice against root is for those who take tasks from strangers.
+            *("-W", "ignore:You're running the worker with superuser privileges"),
             *("-m", "celery", "--app", "console", *arguments, "--loglevel", "info"),
             death_signal=death_signal,
         )

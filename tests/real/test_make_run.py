@@ -64,7 +64,14 @@ def answers(url: str) -> bool:
     return True
 
 
-def test_it_starts_stops_and_continues_where_it_was(stack):
+def comes_back(stack: Stack, program: str) -> None:
+    """Kill -9 a server and wait until it runs again and the console answers."""
+    killed = stack.kill(program)
+    until(lambda: set(stack.pids(program)) - {killed}, 20, f"{program} runs again")
+    until(lambda: answers(f"{stack.url}/health"), 30, "the console answers")
+
+
+def test_it_starts_stops_continues_and_restarts_what_is_killed(stack):
     stack.start()
     assert httpx.get(f"{stack.url}/health", trust_env=False).status_code == 200
     assert answers(stack.gateway)
@@ -76,6 +83,8 @@ def test_it_starts_stops_and_continues_where_it_was(stack):
     stack.start()
     assert len(passwords(stack)) == 1
     assert "already on" in refusal(stack)
+    for program in ("postgres -D", "valkey-server|redis-server", "uvicorn"):
+        comes_back(stack, program)
     assert stack.stop() < 5
     assert stack.leftovers() == []
 
@@ -104,15 +113,6 @@ def gateway_pid(stack: Stack) -> int | None:
         if connection.status == psutil.CONN_LISTEN and local and local.port == stack.gateway_port:
             return connection.pid
     raise AssertionError("nothing listens on the gateway's port")
-
-
-@pytest.mark.parametrize("program", ["postgres -D", "valkey-server|redis-server", "uvicorn"])
-def test_a_killed_server_comes_back(stack, program):
-    stack.start()
-    killed = stack.kill(program)
-    until(lambda: set(stack.pids(program)) - {killed}, 20, f"{program} runs again")
-    until(lambda: answers(f"{stack.url}/health"), 20, "the console answers")
-    stack.stop()
 
 
 def test_a_busy_port_is_refused_in_one_line(stack):
