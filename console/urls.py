@@ -11,5 +11,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("", include("console.page_urls", namespace="console")),
     path("", include("console.service_urls", namespace="services")),
+    path("api/v1/", include("console.api.urls")),
     path("admin/", admin.site.urls),
 ]
