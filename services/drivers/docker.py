@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from decimal import Decimal
 from http import HTTPStatus
+from itertools import islice
+from math import ceil
 from typing import Any
 
 from docker import DockerClient
@@ -33,6 +35,7 @@ from services.drivers.probe import probe_http
 PORT_LABEL = "slipway.port"
 NO_TIME = "0001-01-01T00:00:00Z"
 ANSWER_SECONDS = 30
+SAMPLES_AWAITED = 4
 ALIVE = frozenset({"running", "paused", "restarting"})
 
 
@@ -94,12 +97,7 @@ class DockerDriver:
     def stop(self, name: str, grace: float) -> None:
         """Send SIGTERM, after `grace` seconds SIGKILL; return once it is dead."""
         with translated(name):
-            # The answer comes after the grace, so the connection has to wait for longer.
-            url = self.client.api._url("/containers/{0}/stop", name)
-            answer = self.client.api._post(
-                url, params={"t": int(grace)}, timeout=grace + ANSWER_SECONDS
-            )
-            self.client.api._raise_for_status(answer)
+            self.client.api.stop(name, timeout=ceil(grace))
 
     def remove(self, name: str) -> None:
         """Remove a container, running or not; a repeat is harmless."""
@@ -125,10 +123,15 @@ class DockerDriver:
     def usage(self, name: str) -> Usage:
         """Return one sample; the engine takes about a second for it."""
         with translated(name):
-            sample = self.client.api.stats(name, stream=False)
-        if not sample.get("memory_stats"):
-            raise DriverError(f"{name} does not run any more.")
-        return usage_of(sample)
+            if not self.client.api.inspect_container(name)["State"]["Running"]:
+                raise DriverError(f"{name} does not run any more.")
+            samples = self.client.api.stats(name, decode=True)
+            with closing(samples):
+                # Right after a start the engine may send blank ones.
+                for sample in islice(samples, SAMPLES_AWAITED):
+                    if sample.get("memory_stats"):
+                        return usage_of(sample)
+        raise DriverError(f"Docker has no sample of {name} yet.")
 
     def logs(
         self,

@@ -2,7 +2,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.drivers.base import DriverError, DriverUnavailable, ObservedState, RuntimeImage
+from services.drivers.base import (
+    DriverError,
+    DriverUnavailable,
+    ObservedState,
+    Progress,
+    RuntimeImage,
+)
 from services.drivers.fake import FakeDriver, Script
 from tests.services.drivers.contract import LABELS, Contract, Place
 
@@ -75,7 +81,7 @@ def test_it_lies_about_labels_numbers_and_life(place):
 
 def test_pulls_fail_as_often_as_told(place):
     place.driver.pull_failures = [DriverError("no network")]
-    steps = []
+    steps: list[Progress] = []
     with pytest.raises(DriverError, match="no network"):
         place.driver.ensure_image(RuntimeImage("x", reference="x"), steps.append)
     assert place.driver.ensure_image(RuntimeImage("x", reference="x"), steps.append) == "fake/x"
