@@ -42,7 +42,7 @@ def _make(
 ) -> Driver:
     given = json.loads(options)
     if kind == "process":
-        return ProcessDriver(run_dir / code, data_dir)
+        return ProcessDriver(run_dir, data_dir)
     if kind == "docker":
         return DockerDriver(DockerSettings.of(given, installation, base_image))
     if kind == "fake":
