@@ -28,8 +28,8 @@ class Launch:
     """What one instance is to serve and with how much; memory in MiB.
 
     `options` are a catalog entry's `runtime_options`: `model_file` (inside the model's folder),
-    `context_length` (tokens a request), `slots` (requests at a time), `pooling`,
-    `prompt_cache_mib`, `arguments` (a list, official images only).
+    `context_length` (tokens a request; TEI cuts longer texts), `slots` (requests at a time),
+    `pooling`, `prompt_cache_mib`, `arguments` (a list, official images only).
     """
 
     model_name: str
@@ -150,6 +150,8 @@ def _vllm(_launch: Launch) -> dict[str, str]:
     # The root file system is read-only and the model is local: caches go to /tmp, nobody is called.
     return {
         "HOME": "/tmp",
+        # PyTorch names a cache after the user and fails for a user id that has no name.
+        "USER": "vllm",
         "VLLM_CACHE_ROOT": "/tmp/vllm",
         "HF_HUB_OFFLINE": "1",
         "VLLM_NO_USAGE_STATS": "1",
@@ -163,12 +165,18 @@ def _tei_arguments(launch: Launch) -> tuple[str, ...]:
     arguments += ["--tokenization-workers", str(launch.threads), "--json-output"]
     if pooling := launch.options.get("pooling"):
         arguments += ["--pooling", str(pooling)]
+    if "context_length" in launch.options:
+        # Attention takes memory by the square of a batch's tokens. A batch that cannot hold the
+        # model's longest input is only accepted together with cutting.
+        limit = launch.number("context_length", DEFAULT_CONTEXT)
+        arguments += ["--max-batch-tokens", str(limit), "--auto-truncate"]
     return (*arguments, *_extra(launch))
 
 
 def _tei(launch: Launch) -> dict[str, str]:
-    threads = str(launch.threads)
-    return {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads, "HF_HUB_OFFLINE": "1"}
+    # The image itself asks for eight threads, whatever the instance may use.
+    pools = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+    return {**dict.fromkeys(pools, str(launch.threads)), "HF_HUB_OFFLINE": "1"}
 
 
 RUNTIMES: dict[str, Runtime] = {
@@ -209,7 +217,7 @@ RUNTIMES: dict[str, Runtime] = {
             label="vLLM",
             tasks=frozenset({"chat", "embeddings"}),
             image_name="vllm",
-            reference="vllm/vllm-openai:v0.13.0",
+            reference="vllm/vllm-openai:v0.19.0",
             port=8000,
             command=_vllm_arguments,
             environment=_vllm,
@@ -222,7 +230,7 @@ RUNTIMES: dict[str, Runtime] = {
             label="Text Embeddings Inference",
             tasks=frozenset({"embeddings", "rerank"}),
             image_name="tei",
-            reference="ghcr.io/huggingface/text-embeddings-inference:cpu-1.8",
+            reference="ghcr.io/huggingface/text-embeddings-inference:cpu-1.8.3",
             port=8080,
             command=_tei_arguments,
             environment=_tei,

@@ -48,6 +48,15 @@ def test_tei_gets_its_pooling_only_when_the_entry_says_so():
     assert pooled[pooled.index("--pooling") + 1] == "cls"
 
 
+def test_tei_cuts_texts_only_where_the_entry_limits_them():
+    plain, env = command_and_environment("tei", launch())
+    limited, _ = command_and_environment("tei", launch(options={"context_length": 2048}))
+    assert "--auto-truncate" not in plain
+    assert limited[limited.index("--max-batch-tokens") + 1] == "2048"
+    assert limited[-1] == "--auto-truncate"
+    assert env["RAYON_NUM_THREADS"] == "2"
+
+
 def test_an_unknown_runtime_is_refused_with_those_there_are():
     with pytest.raises(UnknownRuntime, match="embedding, llm, mlflow"):
         command_and_environment("onnx", launch())
