@@ -24,6 +24,7 @@ SHELL_SIGNAL_BASE = 128
 RESTART_AFTER_PROBES = 12
 SOON = timedelta(seconds=0.25)
 WHILE_PREPARING = timedelta(seconds=1)
+WHILE_STARTING = timedelta(seconds=2)
 WHILE_UNHEALTHY = timedelta(seconds=5)
 
 
@@ -227,7 +228,8 @@ def _still_starting(
 ) -> Step:
     started = instance.started_at or now
     if now - started < version.start_timeout:
-        return None, SOON
+        # Who takes minutes to start is not noticed late by a share of that.
+        return None, min(max(SOON, (now - started) / 20), WHILE_STARTING)
     seconds = int(version.start_timeout.total_seconds())
     reason = f"not healthy within {seconds} s ({_probe_problem(sight)})"
     return _kill(instance, reason, now), SOON
