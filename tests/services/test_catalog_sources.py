@@ -122,6 +122,20 @@ def test_other_formats_of_the_same_weights_are_left_out(hub, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
 
 
+@pytest.mark.parametrize("doubled", ["consolidated.safetensors", "original/model.safetensors"])
+def test_weights_in_their_publishers_own_form_are_left_out_where_others_are(hub, tmp_path, doubled):
+    hub.files[doubled] = b"the same"
+    HubSource(hub.url).fetch(Wanted("owner/model"), tmp_path, quiet)
+    assert not (tmp_path / doubled).exists()
+    assert (tmp_path / "model.safetensors").is_file()
+
+
+def test_weights_in_their_publishers_own_form_are_taken_where_there_are_no_others(hub, tmp_path):
+    hub.files = {"consolidated.safetensors": b"all there is", "params.json": b"{}"}
+    HubSource(hub.url).fetch(Wanted("owner/model"), tmp_path, quiet)
+    assert (tmp_path / "consolidated.safetensors").read_bytes() == b"all there is"
+
+
 def test_a_file_that_was_changed_on_the_way_is_thrown_away(hub, tmp_path):
     hub.announced = "0" * 64
     with pytest.raises(ChecksumMismatch):

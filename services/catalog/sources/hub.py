@@ -31,6 +31,9 @@ BREAKS_ALLOWED = 4
 # The same weights again for other frameworks; left out where safetensors are there.
 OTHER_FORMATS = (".bin", ".pt", ".pth", ".h5", ".msgpack", ".onnx", ".onnx_data", ".ot", ".tflite")
 NEVER = (".h5", ".msgpack", ".ot", ".tflite", ".gitattributes")
+# The same weights again as their publishers' own tools read them.
+PUBLISHERS_OWN = ("original/", "consolidated")
+WEIGHTS = (".safetensors", ".bin", ".gguf", ".onnx")
 REPOSITORY = re.compile(r"\w[\w.-]*(/\w[\w.-]*)?", re.ASCII)
 UNAUTHORISED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
 
@@ -159,11 +162,11 @@ def _chosen(files: list[RemoteFile], wanted: Wanted) -> list[RemoteFile]:
         return [by_name[name] for name in wanted.files]
     safetensors = any(file.name.endswith(".safetensors") for file in files)
     unwanted = OTHER_FORMATS if safetensors else NEVER
-    chosen = [
-        file
-        for file in files
-        if not file.name.endswith((*unwanted, *NEVER)) and not file.name.startswith("original/")
-    ]
+    chosen = [file for file in files if not file.name.endswith((*unwanted, *NEVER))]
+    common = [file for file in chosen if not file.name.startswith(PUBLISHERS_OWN)]
+    # Some publishers give nothing but their own form.
+    if any(file.name.endswith(WEIGHTS) for file in common):
+        chosen = common
     if not chosen:
         raise SourceMissing(f"{wanted.location} has no files that a server could load.")
     return chosen
