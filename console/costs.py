@@ -8,7 +8,7 @@ from billing.money import Money
 from services.capacity import Balance
 from services.models import ResourceGroup
 from services.queries import ListedService
-from services.states import LOOKS, Look, Status
+from services.states import LOOKS, Desired, Look, Status
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,12 @@ class CostedService:
     def look(self) -> Look:
         """Return how its status is shown."""
         return LOOKS[Status(self.service.status)]
+
+    @property
+    def startable(self) -> bool:
+        """Say whether Start, not Stop, is what a person can do with it."""
+        service = self.service
+        return service.desired == Desired.STOPPED or service.status == Status.FAILED
 
 
 def hourly_costs(

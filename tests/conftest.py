@@ -10,6 +10,12 @@ from accounts.models import Role, User, Workspace
 from tests import people
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings) -> None:
+    """Hash passwords cheaply: the real hash is slow on purpose, and every test makes people."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def workspace(db) -> Workspace:
     return Workspace.objects.create(name="search-team")

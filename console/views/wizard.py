@@ -71,10 +71,11 @@ def _review(request: SlipwayRequest, offer: Offer, draft: Draft) -> HttpResponse
 def _submit(
     request: SlipwayRequest, offer: Offer, draft: Draft, forms: list[tuple[Step, StepForm]]
 ) -> HttpResponse:
+    plan = steps.plan(offer, forms)
     try:
-        service = operations.deploy(offer.actor, steps.plan(offer, forms), now=timezone.now())
+        service = operations.deploy(offer.actor, plan, now=timezone.now())
     except (InvalidInput, Conflict) as error:
-        found = review.refusals(error, offer)
+        found = review.refusals(error, plan, offer)
         return _show_review(request, offer, forms, found, status=HTTPStatus(error.status))
     draft.finish(service.pk)
     return redirect("services:overview", service.pk)
@@ -124,6 +125,7 @@ def _context(offer: Offer, step: Step, form: StepForm) -> dict[str, object]:
         "steps": steps.STEPS,
         "current": step.slug,
         "step": step,
+        "next_title": steps.title(steps.following(step.slug)),
         "form": form,
         "panel": build_panel(offer, shown, timezone.now()),
     }

@@ -5,6 +5,7 @@ from typing import Self
 
 from accounts.access import Actor
 from accounts.errors import NotFound
+from runtimes.registry import runtime
 from services.capacity import Balance
 from services.catalog.fit import Fit
 from services.limits import limit_value
@@ -37,6 +38,11 @@ class Offer:
             sizes=specification_fits(entry, region),
             most_instances=limit_value(Limit.Code.INSTANCES_PER_SERVICE, workspace=actor.workspace),
         )
+
+    @property
+    def runtime(self) -> str:
+        """Return what the model's runtime is called."""
+        return runtime(self.entry.runtime).label
 
     def group(self, pk: str) -> tuple[ResourceGroup, Balance] | None:
         """Return a group on offer and its balance."""

@@ -15,6 +15,7 @@ from services.operations import checks
 
 # The field at which a person can act on a limit; others stand above the form.
 FIELD_OF_CODE = {"capacity": "instances", "services_per_group": "group"}
+ADVANCED = ("environment", "health_path", "response_timeout", "grace_period", "auth_enabled")
 ENVIRONMENT_LENGTH = 100_000
 
 
@@ -87,6 +88,15 @@ class ResourcesForm(StepForm):
         }
         for name, value in beginning.items():
             self.fields[name].initial = value
+
+    @property
+    def advanced_open(self) -> bool:
+        """Say whether the folded part must be seen: it has an error or was changed."""
+        return any(
+            self[name].errors
+            or str(self[name].value() or "") != str(self.fields[name].initial or "")
+            for name in ADVANCED
+        )
 
     def clean_name(self) -> str:
         """Refuse a name that another service of the workspace and region has."""

@@ -8,21 +8,30 @@ from accounts.errors import InvalidInput, SlipwayError
 from console.wizard.offer import Offer
 from console.wizard.resources import FIELD_OF_CODE
 from console.wizard.steps import STEPS
+from services.models import Service
+from services.operations import DeploymentPlan
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A sentence, and the link to the field that it is about; empty where there is none."""
+    """A sentence, the link to the field that it is about, and to the service that has the name."""
 
     message: str
     url: str = ""
+    existing: str = ""
 
 
-def refusals(error: SlipwayError, offer: Offer) -> list[Refusal]:
+def refusals(error: SlipwayError, plan: DeploymentPlan, offer: Offer) -> list[Refusal]:
     """Return what the operation refused, each with its field."""
     if isinstance(error, InvalidInput):
-        found = error.fields.items()
-        return [Refusal(message, field_url(offer, field)) for field, message in found]
+        return [
+            Refusal(
+                message,
+                field_url(offer, field),
+                service_url(plan.name, offer) if field == "name" else "",
+            )
+            for field, message in error.fields.items()
+        ]
     return [Refusal(error.message, field_url(offer, FIELD_OF_CODE.get(error.code, "")))]
 
 
@@ -33,3 +42,11 @@ def field_url(offer: Offer, field: str) -> str:
             page = reverse("console:deploy", args=[offer.entry.slug, step.slug])
             return f"{page}#id_{field}"
     return ""
+
+
+def service_url(name: str, offer: Offer) -> str:
+    """Return the address of the service that has a name already: perhaps a second click made it."""
+    found = Service.objects.filter(
+        workspace=offer.actor.workspace, region=offer.region, name=name
+    ).first()
+    return reverse("services:overview", args=[found.pk]) if found else ""

@@ -24,6 +24,12 @@ def following(slug: str) -> str:
     return slugs[slugs.index(slug) + 1]
 
 
+def title(slug: str) -> str:
+    """Return what a step, or the review, is called."""
+    step = find_step(slug)
+    return step.title if step else "Review"
+
+
 def checked_forms(offer: Offer, draft: Draft) -> list[tuple[Step, StepForm]]:
     """Return every step's form, bound to what was filled in."""
     return [(step, step.checked(offer, draft)) for step in STEPS]
