@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Membership, Role, User, Workspace
@@ -126,13 +125,7 @@ def _docker_region() -> Region | None:
 
 
 def _region(code: str, name: str, driver: Region.DriverKind) -> Region:
-    return Region(
-        code=code,
-        name=name,
-        driver=driver,
-        gateway_url=settings.GATEWAY_URL,
-        domain=settings.GATEWAY_DOMAIN,
-    )
+    return Region(code=code, name=name, driver=driver)
 
 
 def _save(region: Region, workspace: Workspace, now: datetime) -> None:

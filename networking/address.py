@@ -22,9 +22,9 @@ class ServiceUrls:
 
 def service_urls(service: Service) -> ServiceUrls:
     """Return the addresses of a service; its region must be loaded."""
-    gateway = urlsplit(service.region.gateway_url)
+    gateway = urlsplit(service.region.gateway)
     port = f":{gateway.port}" if gateway.port else ""
     return ServiceUrls(
         host_url=f"{gateway.scheme}://{service.host}{port}",
-        path_url=f"{service.region.gateway_url.rstrip('/')}/{service.pk}",
+        path_url=f"{service.region.gateway}/{service.pk}",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from services.drivers.base import Node
@@ -30,6 +31,10 @@ class Size(Protocol):
     @property
     def code(self) -> str:
         """Return the specification's name."""
+
+    @property
+    def vcpu(self) -> Decimal:
+        """Return an instance's CPU."""
 
     @property
     def memory_mib(self) -> int:
@@ -134,20 +139,25 @@ def _against_specification(needs: Needs, size: Size) -> str:
 def _against_nodes(size: Size, nodes: Sequence[Node]) -> str:
     """Say why no single machine could ever hold an instance of this size."""
     ready = [node for node in nodes if node.ready]
-    holding = [
-        node
-        for node in ready
-        if node.memory_mib >= size.memory_mib
+    if not ready or any(_holds(node, size) for node in ready):
+        return ""
+    if size.gpus and not any(node.gpus for node in ready):
+        return "No GPU in this region"
+    most_memory = max(node.memory_mib for node in ready)
+    if most_memory < size.memory_mib:
+        return f"The largest machine has {_gib(most_memory)}"
+    most_cpu = max(node.vcpu for node in ready)
+    if most_cpu < size.vcpu:
+        return f"The largest machine has {most_cpu.normalize():f} vCPU"
+    return "No single machine has all that it needs"
+
+
+def _holds(node: Node, size: Size) -> bool:
+    return (
+        node.vcpu >= size.vcpu
+        and node.memory_mib >= size.memory_mib
         and node.gpus >= size.gpus
         and node.gpu_memory_mib >= size.gpu_memory_mib
-    ]
-    if holding or not ready:
-        return ""
-    largest = max(node.memory_mib for node in ready)
-    gpus = max(node.gpus for node in ready)
-    return (
-        f"{size.code} has {_gib(size.memory_mib)} and {size.gpus} GPUs; the machines here have up "
-        f"to {_gib(largest)} and {gpus} GPUs"
     )
 
 

@@ -66,7 +66,7 @@ class Service(models.Model):
     @property
     def host(self) -> str:
         """Return the domain name that is this service's alone."""
-        return f"{self.id}.{self.region.code}.{self.region.domain}"
+        return f"{self.id}.{self.region.service_domain}"
 
 
 class Version(models.Model):

@@ -1,5 +1,6 @@
 """Where instances run and how much they may take: regions, nodes, groups, limits."""
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils import timezone
@@ -30,8 +31,10 @@ class Region(models.Model):
     name = models.CharField(max_length=64)
     driver = models.CharField(max_length=16, choices=DriverKind)
     driver_options = models.JSONField(default=dict, blank=True)
-    gateway_url = models.URLField(help_text="Where callers reach the region's gateway.")
-    domain = models.CharField(max_length=128)
+    gateway_url = models.URLField(
+        blank=True, help_text="Where callers reach the region's gateway. Empty: the installation's."
+    )
+    domain = models.CharField(max_length=128, blank=True, help_text="Empty: the installation's.")
     enabled = models.BooleanField(default=True)
     # Refreshed from the driver on a timer, for pages that must not ask it.
     problem = models.CharField(max_length=400, blank=True, editable=False)
@@ -44,6 +47,16 @@ class Region(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} · {self.get_driver_display()}"
+
+    @property
+    def gateway(self) -> str:
+        """Return the address of the region's gateway, without a slash at the end."""
+        return (self.gateway_url or settings.GATEWAY_URL).rstrip("/")
+
+    @property
+    def service_domain(self) -> str:
+        """Return the domain that the region's services are under."""
+        return f"{self.code}.{self.domain or settings.GATEWAY_DOMAIN}"
 
 
 class Node(models.Model):

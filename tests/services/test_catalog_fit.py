@@ -11,6 +11,7 @@ class Size:
     memory_mib: int
     gpus: int = 0
     gpu_memory_mib: int = 0
+    vcpu: Decimal = Decimal(1)
 
 
 LAPTOP = Node("laptop", Decimal(4), 15 * 1024)
@@ -57,7 +58,12 @@ def test_a_specification_that_is_too_small_is_refused_by_name():
 def test_a_specification_larger_than_any_machine_is_refused():
     verdict = fit(Needs(512), [LAPTOP], Size("cpu.16", 65536))
     assert not verdict.ok
-    assert "up to 15 GiB" in verdict.reason
+    assert verdict.reason == "The largest machine has 15 GiB"
+
+
+def test_a_specification_with_more_vcpu_than_any_machine_is_refused():
+    verdict = fit(Needs(512), [LAPTOP], Size("cpu.8", 4096, vcpu=Decimal(8)))
+    assert verdict.reason == "The largest machine has 4 vCPU"
 
 
 def test_a_region_not_yet_seen_is_no_objection_and_one_that_is_down_is():
