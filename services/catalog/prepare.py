@@ -23,6 +23,7 @@ from services.catalog.sources.bundled import BundledSource
 from services.catalog.sources.hub import HubSource
 from services.catalog.sources.mlflow import MlflowSource
 from services.catalog.sources.path import PathSource
+from services.catalog.tethered import tethered
 from services.drivers.base import Progress
 from services.models import CatalogEntry
 
@@ -136,7 +137,7 @@ def _convert(entry: CatalogEntry, folder: Path, report: Report) -> None:
     target = folder / entry.runtime_options["model_file"]
     command = [sys.executable, "-m", CONVERSIONS[name], str(folder), str(target)]
     done = subprocess.run(
-        command, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False
+        tethered(command), cwd=settings.BASE_DIR, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise SourceError(f"{entry.slug} could not be converted: {done.stderr.strip()[-300:]}")

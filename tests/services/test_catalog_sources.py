@@ -1,9 +1,8 @@
-import hashlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -19,86 +18,17 @@ from services.catalog.sources.bundled import BundledSource
 from services.catalog.sources.hub import HubSource
 from services.catalog.sources.mlflow import MlflowSource
 from services.catalog.sources.path import PathSource
-
-WEIGHTS = bytes(range(256)) * 4096
-CONFIG = b'{"model_type": "test"}'
-GATED = "owner/gated"
+from tests.hub import CONFIG, GATED, WEIGHTS, running_hub
 
 
 def quiet(progress):
     """Take no notice of progress."""
 
 
-class Hub(ThreadingHTTPServer):
-    """A hub with one repository; each answer ends after `cut` bytes while there are breaks left."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), HubHandler)
-        self.files = {"model.safetensors": WEIGHTS, "config.json": CONFIG, "model.bin": b"x"}
-        self.breaks = 0
-        self.cut = 100_000
-        self.sent = 0
-        self.announced = hashlib.sha256(WEIGHTS).hexdigest()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class HubHandler(BaseHTTPRequestHandler):
-    def log_message(self, *args):
-        """Keep the test's output clean."""
-
-    def do_GET(self):
-        path = unquote(urlsplit(self.path).path)
-        if GATED in path:
-            self.send_error(403)
-        elif path == "/api/models/owner/model/revision/main":
-            self.answer(json.dumps({"sha": "c0ffee"}).encode())
-        elif path == "/api/models/owner/model/tree/c0ffee":
-            self.answer(json.dumps([self.described(name) for name in self.server.files]).encode())
-        elif path.startswith("/owner/model/resolve/c0ffee/"):
-            self.file(self.server.files[path.rpartition("/")[2]])
-        else:
-            self.send_error(404)
-
-    def described(self, name):
-        content = self.server.files[name]
-        item = {"type": "file", "path": name, "size": len(content)}
-        if name == "model.safetensors":
-            return {**item, "oid": "x", "lfs": {"oid": self.server.announced}}
-        blob = b"blob %d\0" % len(content) + content
-        return {**item, "oid": hashlib.sha1(blob).hexdigest()}
-
-    def answer(self, body):
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def file(self, content):
-        start = int(self.headers.get("Range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
-        rest = content[start:]
-        self.send_response(206 if start else 200)
-        self.send_header("Content-Length", str(len(rest)))
-        self.end_headers()
-        if self.server.breaks and len(rest) > self.server.cut:
-            self.server.breaks -= 1
-            rest = rest[: self.server.cut]
-            self.close_connection = True
-        self.server.sent += len(rest)
-        self.wfile.write(rest)
-
-
 @pytest.fixture
 def hub():
-    server = Hub()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with running_hub() as server:
+        yield server
 
 
 def test_a_download_that_breaks_goes_on_where_it_was(hub, tmp_path):

@@ -23,6 +23,7 @@ from services.catalog.sources.base import (
     empty,
     safe_name,
 )
+from services.catalog.tethered import tethered
 from services.drivers.base import Progress
 
 SHIPPED = Path(__file__).resolve().parent.parent / "shipped"
@@ -80,7 +81,7 @@ def _install(wanted: Wanted, target: Path, report: Report) -> None:
     command = [find_uv_bin(), "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
     command += ["--cache-dir", str(cache), "--target", str(target), wanted.location]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
+        process = subprocess.Popen(tethered(command), stdout=output, stderr=output)
         try:
             _watch(process, wanted, cache, report)
         finally:
