@@ -1,5 +1,6 @@
 """What rows of services cost at this moment; joins the CU that they take with prices."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -47,9 +48,9 @@ class GroupUse:
 
     @property
     def percent(self) -> int:
-        """Return the share of the group's CU that is held."""
+        """Return the share of the group's CU that is held; a little is never shown as nothing."""
         limit = self.balance.limit
-        return int(min(self.balance.used * 100 / limit, Decimal(100))) if limit else 100
+        return min(math.ceil(self.balance.used * 100 / limit), 100) if limit else 100
 
 
 def group_uses(
