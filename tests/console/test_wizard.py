@@ -145,7 +145,7 @@ def test_the_review_sends_back_whoever_has_not_filled_in_the_steps(browser):
         ("instances", "129", "from 1 to 128"),
         ("instances", "two", "whole number"),
         ("specification", "", "Choose a specification"),
-        ("specification", "gpu.1", "gpu.1 has 64 GiB"),
+        ("specification", "gpu.1", "No GPU in this region"),
         ("environment", "no equals sign", "NAME=value"),
         ("environment", "PORT=1", "set by Slipway"),
         ("environment", "1A=x", "not a variable name"),

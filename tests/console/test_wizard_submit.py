@@ -119,7 +119,6 @@ def test_a_refusal_by_the_operation_keeps_the_review_and_links_to_the_field(
 
 
 HOSTILE = [
-    "\0",
     "a" * 100_000,
     "<script>alert(1)</script>",
     "'; DROP TABLE services_service; --",
@@ -156,4 +155,16 @@ def test_hostile_values_make_nothing_and_break_nothing(workspace, client_for, me
     assert page.status_code == 200
     assert "<script>alert" not in page.content.decode()
     assert browser.post(REVIEW).headers["Location"] == RESOURCES
+    assert not Service.objects.exists()
+
+
+@pytest.mark.django_db
+def test_characters_that_cannot_be_stored_are_refused_before_anything_is_kept(
+    workspace, client_for, member
+):
+    place, browser = make_place(workspace), client_for(member)
+    data = answers(place, name="a\0b")
+    assert browser.post(f"{RESOURCES}preview/", data).status_code == 400
+    assert browser.post(RESOURCES, data).status_code == 400
+    assert browser.get(RESOURCES).context["form"]["name"].value() is None
     assert not Service.objects.exists()
