@@ -34,7 +34,7 @@ from services.drivers.base import (
     Usage,
 )
 
-DEFAULT_NODE = Node("fake-1", Decimal(100_000), 400_000_000)
+DEFAULT_NODE = Node("fake-1", Decimal(9_000), 36_000_000)
 
 
 def _now() -> datetime:
