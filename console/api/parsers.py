@@ -26,7 +26,7 @@ class StrictJSONParser(BaseParser):
         if len(raw) > LARGEST_BODY:
             raise ParseError("The body is longer than 1 MiB.")
         try:
-            return json.loads(raw.decode(), parse_constant=_refuse)
+            return json.loads(raw.decode(), parse_constant=_refuse, object_pairs_hook=_once)
         except UnicodeDecodeError as error:
             raise ParseError("The body is not UTF-8.") from error
         except RecursionError as error:
@@ -37,3 +37,11 @@ class StrictJSONParser(BaseParser):
 
 def _refuse(word: str) -> None:
     raise ValueError(f"{word} is not a JSON number")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Refuse a name that is given twice, for nobody can tell which one was meant."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice in one object")
+    return found
