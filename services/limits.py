@@ -21,11 +21,11 @@ def limit_value(
     """Return the limit in force for a workspace or a group."""
     rows = Limit.objects.filter(code=code)
     found = {(row.workspace_id, row.group_id): row.value for row in rows}
-    candidates = [
-        (None, group.pk if group else None),
-        (workspace.pk if workspace else None, None),
-        (None, None),
-    ]
+    candidates: list[tuple[str | None, str | None]] = [(None, None)]
+    if workspace is not None:
+        candidates.insert(0, (workspace.pk, None))
+    if group is not None:
+        candidates.insert(0, (None, group.pk))
     return next((found[key] for key in candidates if key in found), DEFAULTS[code])
 
 
