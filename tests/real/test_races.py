@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -60,7 +61,7 @@ def refusals(results: list[Any]) -> list[SlipwayError]:
 
 def test_two_people_cannot_both_take_the_last_cu(stage):
     limit_group(stage, 3)
-    results = at_once([lambda n=n: stage.deploy(f"s-{n}", instances=2) for n in range(2)])
+    results = at_once([partial(stage.deploy, f"s-{n}", instances=2) for n in range(2)])
     (refusal,) = refusals(results)
     assert isinstance(refusal, LimitReached)
     assert "has 1 of 3 CU left" in refusal.message
@@ -70,7 +71,7 @@ def test_two_people_cannot_both_take_the_last_cu(stage):
 def test_ten_at_once_take_exactly_what_there_is(stage):
     limit_group(stage, 4)
     Limit.objects.create(code=Limit.Code.SERVICES_PER_GROUP, value=100)
-    results = at_once([lambda n=n: stage.deploy(f"s-{n}") for n in range(10)])
+    results = at_once([partial(stage.deploy, f"s-{n}") for n in range(10)])
     assert len(refusals(results)) == 6
     assert balance(stage.place.group).used == Service.objects.count() == 4
 
@@ -86,10 +87,7 @@ def test_ten_at_once_in_two_workspaces_stay_within_the_groups_limit(stage):
     other = make_actor(Workspace.objects.create(name="fraud-team"), username="other")
     stage.place.group.workspaces.add(other.workspace)
     people = [stage.actor, other] * 5
-    deeds = [
-        lambda n=n, who=who: deploy_service(who, stage.place, f"s-{n}")
-        for n, who in enumerate(people)
-    ]
+    deeds = [partial(deploy_service, who, stage.place, f"s-{n}") for n, who in enumerate(people)]
     assert len(refusals(at_once(deeds))) == 5
     assert Service.objects.count() == 5
 
@@ -102,7 +100,7 @@ def test_two_growing_services_cannot_oversell_the_group(stage):
         service = Service.objects.get(pk=pk)
         operations.modify_service(stage.actor, service, changed(service, instances=4), now=NOW)
 
-    results = at_once([lambda pk=s.pk: grow(pk) for s in services])
+    results = at_once([partial(grow, s.pk) for s in services])
     assert len(refusals(results)) == 1
     assert balance(stage.place.group).used == 5
 
@@ -132,12 +130,12 @@ def test_people_and_workers_in_each_others_way_never_lock_up(stage):
     for service in services:
         stage.settle(service)
     for round_ in range(6):
-        deeds: list[Callable[[], Any]] = [lambda r=round_: stage.deploy(f"new-{r}")]
+        deeds: list[Callable[[], Any]] = [partial(stage.deploy, f"new-{round_}")]
         for service in services:
             deeds += [
-                lambda s=service: operations.stop_service(stage.actor, s, now=NOW),
-                lambda s=service: operations.start_service(stage.actor, s, now=NOW),
-                lambda s=service: look_at(stage, s),
+                partial(operations.stop_service, stage.actor, service, now=NOW),
+                partial(operations.start_service, stage.actor, service, now=NOW),
+                partial(look_at, stage, service),
             ]
         at_once(deeds)
     check_books(stage)
@@ -150,7 +148,7 @@ def test_a_delete_while_workers_look_leaves_nothing(stage):
     versions = [service.versions.get().pk for service in services]
     deeds: list[Callable[[], Any]] = []
     for service in services:
-        deeds += [lambda s=service: look_at(stage, s), lambda s=service: delete(stage, s)]
+        deeds += [partial(look_at, stage, service), partial(delete, stage, service)]
     at_once(deeds)
     for _ in range(4):
         for version in versions:
