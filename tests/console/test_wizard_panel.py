@@ -40,6 +40,7 @@ def texts(panel, level):
 def test_occupancy_rest_and_cost_follow_from_the_choice(offer, place):
     panel = build_panel(offer, chosen(place), NOW)
     assert (panel.cu, panel.left_after) == (Decimal(4), Decimal(496))
+    assert panel.cost is not None
     assert str(panel.cost.hourly) == "$0.96"
     assert str(panel.cost.monthly) == "$691.20"
     assert not panel.refused
