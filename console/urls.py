@@ -14,3 +14,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include("console.api.urls")),
     path("admin/", admin.site.urls),
 ]
+
+handler400 = "console.views.errors.bad_request"
+handler403 = "console.views.errors.forbidden"
+handler404 = "console.views.errors.not_found"
+handler500 = "console.views.errors.fault"

@@ -60,7 +60,7 @@ class Pages(LimitOffsetPagination):
     max_limit = MOST_ROWS
 
 
-def paged(view: Endpoint, rows: QuerySet, serializer: type[BaseSerializer]) -> Response:  # type: ignore[type-arg]
+def paged(view: Endpoint, rows: QuerySet, serializer: type[BaseSerializer]) -> Response:
     """Return one page of rows as `{"count", "next", "previous", "results"}`."""
     pages = Pages()
     page = pages.paginate_queryset(rows, view.request, view)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from networking.address import service_urls
 from rest_framework import serializers
 
 from console.api.fields import StrictSerializer, Text, Truth, Variables, WholeNumber
+from networking.address import service_urls
 from services.environment import masked
 from services.models import ApiKey, CatalogEntry, Event, Instance, Service, Specification, Version
 

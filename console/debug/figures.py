@@ -87,7 +87,7 @@ def of_answer(request: Any, answer: Any) -> dict[str, Any] | None:
     given = request.get("input") if isinstance(request, dict) else None
     if not isinstance(data, list) or not isinstance(given, list) or len(data) != len(given):
         return None
-    vectors = [item.get("embedding") if isinstance(item, dict) else None for item in data]
+    vectors: list[Any] = [i.get("embedding") if isinstance(i, dict) else None for i in data]
     if len(vectors) <= 1 or not all(_is_vector(v, vectors[0]) for v in vectors):
         return None
     texts = [_label(str(text)) for text in given[:MOST_SHOWN]]

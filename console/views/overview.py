@@ -19,7 +19,7 @@ from services.capacity import balance
 from services.models import ApiKey, Event, Service
 from services.queries import artifacts_of, events_of, instances_of
 from services.requests import SlipwayRequest, is_partial
-from services.states import Desired, Status
+from services.states import CONSUMING, Desired, Status
 from services.views.page import asked, service_page
 
 RECENT_EVENTS = 6
@@ -51,7 +51,8 @@ def _live(service: Service, now: datetime) -> dict[str, Any]:
     steps = []
     if starting:
         steps = progress.steps(artifacts_of(service), instances, events, _asked_at(service, events))
-    held = sum((instance.cu for instance in instances), start=Decimal(0))
+    held = sum((i.cu for i in instances), start=Decimal(0))
+    charged = sum((i.cu for i in instances if i.state in CONSUMING), start=Decimal(0))
     return {
         "steps": steps,
         "instances": instances,
@@ -59,7 +60,8 @@ def _live(service: Service, now: datetime) -> dict[str, Any]:
         "log": _last_log(service, events),
         "held": held,
         "balance": balance(service.group),
-        "estimate": estimate(service.group, held, now) if held else None,
+        "charged": charged,
+        "estimate": estimate(service.group, charged, now),
         "cu_hours": cu_hours(service, now),
         "failed": service.status == Status.FAILED,
     }
