@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
 from services import locks
 from services.drivers.base import Driver, DriverError, Observation, ObservedState
 from services.models import Event, Instance, Version
@@ -104,7 +106,8 @@ def _without_instances(version: Version, now: datetime) -> Result:
     if version.desired == Desired.DELETED:
         remove_if_gone(version.service_id)
     else:
-        refresh_status(version.service_id, now=now)
+        with transaction.atomic():
+            refresh_status(version.service_id, now=now)
     return Result()
 
 

@@ -59,6 +59,15 @@ def refusals(results: list[Any]) -> list[SlipwayError]:
     return [r for r in results if isinstance(r, SlipwayError)]
 
 
+def test_a_stopped_version_is_looked_at_in_peace_outside_any_transaction(stage):
+    service = stage.deploy()
+    stage.settle(service)
+    operations.stop_service(stage.actor, service, now=NOW)
+    stage.settle(service)
+    assert look_once(service.versions.get().pk, stage.clock).again_after is None
+    assert stage.status(service) == "stopped"
+
+
 def test_two_people_cannot_both_take_the_last_cu(stage):
     limit_group(stage, 3)
     results = at_once([partial(stage.deploy, f"s-{n}", instances=2) for n in range(2)])
