@@ -31,8 +31,8 @@ import xllamacpp
 
 ALL_LAYERS = 999
 POLL_SECONDS = 0.1
-# Batch of prompt tokens that llama.cpp works on at once by default.
-BATCH = 512
+# Longest text to embed, in tokens, that is still judged by its length and not refused outright.
+LONGEST_TEXT = 131_072
 
 
 class BadEnvironment(Exception):
@@ -129,8 +129,10 @@ def parameters(settings: Settings) -> xllamacpp.CommonParams:
 
 def _embedding_parameters(params: xllamacpp.CommonParams, settings: Settings) -> None:
     params.embedding = True
-    # An encoder sees its whole input at once, so that a batch must hold all of it.
-    params.n_batch = params.n_ubatch = max(BATCH, settings.context_length)
+    # An encoder sees its whole input at once. One that exceeds the batch is an error of llama.cpp's
+    # own (500), one that exceeds only the context is the caller's (400): so the batch is larger.
+    # It costs nothing, for memory is taken for no more tokens than the contexts of all slots hold.
+    params.n_batch = params.n_ubatch = max(LONGEST_TEXT, settings.context_length)
     if settings.pooling:
         name = f"LLAMA_POOLING_TYPE_{settings.pooling.upper()}"
         params.pooling_type = getattr(xllamacpp.llama_pooling_type, name)

@@ -124,6 +124,18 @@ def test_similar_sentences_have_similar_embeddings(models, pythons):
     assert answer["usage"]["prompt_tokens"] > 0
 
 
+@pytest.mark.parametrize("text", ["word " * 511, "word " * 20_000, ["short", "word " * 800]])
+def test_a_text_longer_than_the_context_is_the_callers_error(models, pythons, text):
+    with served("all-minilm-l6-v2", pythons) as (_, client):
+        longest = client.post("/v1/embeddings", json={"input": "word " * 510})
+        refused = client.post("/v1/embeddings", json={"input": text})
+        after = client.post("/v1/embeddings", json={"input": "short"})
+    assert [longest.status_code, refused.status_code, after.status_code] == [200, 400, 200]
+    assert longest.json()["usage"]["prompt_tokens"] == 512
+    assert refused.json()["error"]["type"] == "exceed_context_size_error"
+    assert "512 tokens" in refused.json()["error"]["message"]
+
+
 def test_the_wine_model_predicts_and_names_what_is_wrong(models, pythons):
     example = CatalogEntry.objects.get(slug="wine-cultivar").signature["example"]
     with served("wine-cultivar", pythons) as (_, client):
