@@ -13,6 +13,8 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC).timestamp()
 LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 NOTHING = (None, "", "-")
 MILLISECONDS = 1000
+# An entry holds no object; an id or path that ends in a brace looks like one at most a few times.
+MOST_STARTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,8 @@ class Unreadable(ValueError):
 def parse(line: bytes) -> Call:
     """Return the call of one line, without its line end; raise Unreadable for anything else."""
     try:
-        entry = json.loads(line)
+        # A caller may put any byte into a path; it must not hide the call.
+        entry = json.loads(line.decode(errors="replace"))
     except (ValueError, RecursionError) as error:
         raise Unreadable("not JSON") from error
     if not isinstance(entry, dict):
@@ -48,18 +51,23 @@ def parse(line: bytes) -> Call:
     return _call(entry)
 
 
-def parse_end(line: bytes) -> Call:
-    """Return the call that follows a torn line on the same line; raise Unreadable without one.
+def salvage(line: bytes) -> list[Call]:
+    """Return the calls on a line that is not one entry.
 
-    A killed Envoy leaves half a line, and its successor goes on right behind it.
+    A killed Envoy leaves half an entry, and its successor goes on right behind it.
     """
-    at = line.rfind(b'{"')
-    while at > 0:
+    calls = []
+    at = len(line)
+    for _ in range(MOST_STARTS):
+        at = line.rfind(b'{"', 0, at)
+        if at < 0:
+            break
         try:
-            return parse(line[at:])
+            calls.append(parse(line[at:]))
         except Unreadable:
-            at = line.rfind(b'{"', 0, at)
-    raise Unreadable("holds no entry")
+            continue
+        line = line[:at]
+    return calls
 
 
 def _call(entry: dict[str, Any]) -> Call:

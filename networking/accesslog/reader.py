@@ -85,14 +85,28 @@ class Reader:
                 store.forget(file.head)
 
 
-def ask_to_reopen(admin_url: str) -> None:
-    """Have Envoy open its logs anew; a later attempt follows when it cannot be reached."""
-    try:
-        httpx.post(f"{admin_url}/reopen_logs", timeout=REOPEN_TIMEOUT_SECONDS).raise_for_status()
-    except httpx.HTTPError as error:
-        logger.warning(
-            "Envoy at %s did not open its log anew, will ask again: %s", admin_url, error
-        )
+class Admin:
+    """Envoy's admin address, where it is asked to open its logs anew."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.silent = False
+
+    def reopen(self) -> None:
+        """Ask once; the reader comes back until the log is there."""
+        try:
+            reply = httpx.post(f"{self.url}/reopen_logs", timeout=REOPEN_TIMEOUT_SECONDS)
+            reply.raise_for_status()
+        except httpx.HTTPError as error:
+            if not self.silent:
+                logger.warning(
+                    "Envoy at %s cannot be asked to open its log anew, so the renamed one grows; "
+                    "is SLIPWAY_GATEWAY_ADMIN_URL right? Trying on: %s",
+                    *(self.url, error),
+                )
+            self.silent = True
+        else:
+            self.silent = False
 
 
 def follow(reader: Reader, stop: threading.Event, clock: Callable[[], datetime]) -> None:

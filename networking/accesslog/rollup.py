@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from networking.accesslog.histogram import BUCKETS, bucket_of
-from networking.accesslog.lines import Call, Unreadable, parse, parse_end
+from networking.accesslog.lines import Call, Unreadable, parse, salvage
 
 MINUTE = 60
 TOO_MANY_REQUESTS = 429
@@ -66,14 +66,12 @@ def fold(lines: Iterable[bytes]) -> Batch:
     for line in lines:
         batch.lines += 1
         try:
-            call = parse(line)
+            calls = [parse(line)]
         except Unreadable:
             batch.unreadable += 1
-            try:
-                call = parse_end(line)
-            except Unreadable:
-                continue
-        add(batch, call)
+            calls = salvage(line)
+        for call in calls:
+            add(batch, call)
     return batch
 
 

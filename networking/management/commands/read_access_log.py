@@ -1,16 +1,16 @@
 """`manage.py read_access_log`: count the calls that the gateway writes down."""
 
+import argparse
 import os
 import signal
 import threading
-from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from networking.accesslog.reader import Reader, alone, ask_to_reopen, follow
+from networking.accesslog.reader import Admin, Reader, alone, follow
 
 MIB = 2**20
 
@@ -22,12 +22,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take where Envoy is asked to open its log anew, and from which size on."""
-        port = os.environ.get("SLIPWAY_GATEWAY_ADMIN_PORT", "9901")
-        admin = os.environ.get("SLIPWAY_GATEWAY_ADMIN_URL") or f"http://127.0.0.1:{port}"
-        size = int(os.environ.get("SLIPWAY_GATEWAY_ACCESS_LOG_MIB", "64"))
-        parser.add_argument("--admin-url", default=admin, help="SLIPWAY_GATEWAY_ADMIN_URL")
+        port = os.environ.get("SLIPWAY_GATEWAY_ADMIN_PORT") or "9901"
         parser.add_argument(
-            "--rotate-mib", type=float, default=size, help="SLIPWAY_GATEWAY_ACCESS_LOG_MIB"
+            "--admin-url",
+            default=os.environ.get("SLIPWAY_GATEWAY_ADMIN_URL") or f"http://127.0.0.1:{port}",
+            help="Envoy's admin address; default: SLIPWAY_GATEWAY_ADMIN_URL, or this machine's",
+        )
+        parser.add_argument(
+            "--rotate-mib",
+            type=_size,
+            default=os.environ.get("SLIPWAY_GATEWAY_ACCESS_LOG_MIB") or "64",
+            help="a larger log is rotated; default: SLIPWAY_GATEWAY_ACCESS_LOG_MIB, or 64",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,7 +43,23 @@ class Command(BaseCommand):
         reader = Reader(
             path=settings.GATEWAY_ACCESS_LOG,
             rotate_bytes=int(options["rotate_mib"] * MIB),
-            reopen=partial(ask_to_reopen, options["admin_url"].rstrip("/")),
+            reopen=Admin(options["admin_url"]).reopen,
         )
-        with alone(reader.path, stop):
-            follow(reader, stop, timezone.now)
+        try:
+            with alone(reader.path, stop):
+                follow(reader, stop, timezone.now)
+        except PermissionError as error:
+            raise CommandError(
+                f"The gateway's log cannot be read or renamed: {error}. Let this user read the "
+                f"file and write in its folder, {reader.path.parent}."
+            ) from error
+
+
+def _size(text: str) -> float:
+    try:
+        size = float(text)
+    except ValueError:
+        size = 0
+    if not 0 < size < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number of MiB above 0")
+    return size
