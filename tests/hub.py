@@ -33,6 +33,10 @@ class Hub(ThreadingHTTPServer):
 
 
 class HubHandler(BaseHTTPRequestHandler):
+    """Answers for a hub."""
+
+    server: Hub
+
     def log_message(self, *args):
         """Keep the test's output clean."""
 

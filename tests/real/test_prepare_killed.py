@@ -72,7 +72,9 @@ def is_dead(process):
 def tiny_bert():
     """Return the files of a sentence encoder of one layer."""
     rows = {"word_embeddings": len(WORDS), "position_embeddings": 4, "token_type_embeddings": 2}
-    weights = {f"embeddings.{name}.weight": (count, SIZE) for name, count in rows.items()}
+    weights: dict[str, tuple[int, ...]] = {
+        f"embeddings.{name}.weight": (count, SIZE) for name, count in rows.items()
+    }
     for part in ["embeddings.LayerNorm", *(f"encoder.layer.0.{part}" for part in LAYER)]:
         weights[f"{part}.weight"] = (SIZE,) if "LayerNorm" in part else (SIZE, SIZE)
         weights[f"{part}.bias"] = (SIZE,)

@@ -74,7 +74,8 @@ def served(slug, pythons):
     finally:
         process.kill()
         process.wait()
-        process.stdout.close()
+        if process.stdout:
+            process.stdout.close()
         client.close()
 
 

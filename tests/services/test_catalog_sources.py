@@ -18,6 +18,7 @@ from services.catalog.sources.bundled import BundledSource
 from services.catalog.sources.hub import HubSource
 from services.catalog.sources.mlflow import MlflowSource
 from services.catalog.sources.path import PathSource
+from services.drivers.base import Progress
 from tests.hub import CONFIG, GATED, WEIGHTS, running_hub
 
 
@@ -33,7 +34,7 @@ def hub():
 
 def test_a_download_that_breaks_goes_on_where_it_was(hub, tmp_path):
     hub.breaks = 3
-    reports = []
+    reports: list[Progress] = []
     HubSource(hub.url, pause=0).fetch(Wanted("owner/model"), tmp_path, reports.append)
     assert (tmp_path / "model.safetensors").read_bytes() == WEIGHTS
     assert hub.sent == len(WEIGHTS) + len(CONFIG)
@@ -137,8 +138,19 @@ def test_only_a_pinned_package_is_installed(tmp_path, location):
         BundledSource().fetch(Wanted(location), tmp_path, quiet)
 
 
+class Tracking(ThreadingHTTPServer):
+    """An MLflow server; `answers` is by path and the values of the query."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), TrackingHandler)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.answers = {}
+
+
 class TrackingHandler(BaseHTTPRequestHandler):
-    """An MLflow server with version 3 of a model, called `prod`."""
+    """Answers for an MLflow server with version 3 of a model, called `prod`."""
+
+    server: Tracking
 
     def log_message(self, *args):
         """Keep the test's output clean."""
@@ -158,8 +170,7 @@ ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 
 @pytest.fixture
 def tracking():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), TrackingHandler)
-    server.url = f"http://127.0.0.1:{server.server_port}"
+    server = Tracking()
     uri = {"artifact_uri": "mlflow-artifacts:/1/models/m-1/artifacts"}
     root = "1/models/m-1/artifacts"
     listing = {"files": [{"path": "MLmodel", "file_size": 2}, {"path": "data", "is_dir": True}]}
