@@ -1,4 +1,8 @@
-"""Who is asking: an `Actor` is passed to every operation, which checks its role itself."""
+"""Who is asking: an `Actor` is passed to every operation, which checks its role itself.
+
+What a person does to what is their own (password, profile, access tokens) needs no workspace; such
+operations take a `Person`.
+"""
 
 from dataclasses import dataclass
 
@@ -29,9 +33,28 @@ class Actor:
         """Raise NotAllowed unless the actor has at least this role."""
         if not self.may(role):
             raise NotAllowed(
-                f"Only a {role.label.lower()} of {self.workspace.name} can {doing}; "
-                f"you are a {self.role.label.lower()}. Ask an administrator of the workspace."
+                f"Only {_with_article(role)} of {self.workspace.name} can {doing}; "
+                f"you are {_with_article(self.role)}. Ask an administrator of the workspace."
             )
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person acting on what is their own; `workspace` is where they are, if they are in any."""
+
+    user: User
+    workspace: Workspace | None
+    request_id: str = ""
+    address: str | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the name for audit lines."""
+        return self.user.username
+
+
+def _with_article(role: Role) -> str:
+    return f"{'an' if role == Role.ADMINISTRATOR else 'a'} {role.label.lower()}"
 
 
 def system_actor(workspace: Workspace) -> Actor:

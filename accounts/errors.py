@@ -2,8 +2,11 @@
 
     SlipwayError
     ├── InvalidInput      the fields say what is wrong, one message each
+    ├── Malformed         the request itself cannot be read
+    ├── NotSignedIn       nobody is signed in
     ├── NotAllowed        the role does not permit it; says which role does
     ├── NotFound          it is not there, or not for this person to see
+    │   └── NoWorkspace   the person belongs to none yet
     └── Conflict          the state does not permit it now; says what to do next
         └── LimitReached  names the limit, its value and who can raise it
 
@@ -36,6 +39,20 @@ class InvalidInput(SlipwayError):
         self.fields = dict(fields)
 
 
+class Malformed(SlipwayError):
+    """The request holds what no page can read or no database can store."""
+
+    code = "malformed_request"
+    status = 400
+
+
+class NotSignedIn(SlipwayError):
+    """This needs somebody who is signed in."""
+
+    code = "not_signed_in"
+    status = 401
+
+
 class NotAllowed(SlipwayError):
     """The person's role does not permit this."""
 
@@ -48,6 +65,12 @@ class NotFound(SlipwayError):
 
     code = "not_found"
     status = 404
+
+
+class NoWorkspace(NotFound):
+    """The person is a member of no workspace, so there is nothing to show them yet."""
+
+    code = "no_workspace"
 
 
 class Conflict(SlipwayError):

@@ -126,7 +126,7 @@ class AuditEntry(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Insert the entry; refuse to change one that is written."""
-        if self.pk is not None:
+        if not self._state.adding:
             raise TypeError("An audit entry cannot be changed.")
         super().save(*args, **kwargs)
 

@@ -2,8 +2,8 @@
 
 from django.http import HttpRequest
 
-from accounts.access import Actor
-from accounts.errors import NotFound
+from accounts.access import Actor, Person
+from accounts.errors import NoWorkspace
 from accounts.models import User
 
 
@@ -16,7 +16,21 @@ class SignedInRequest(HttpRequest):
 
 
 def require_actor(request: SignedInRequest) -> Actor:
-    """Return who acts in which workspace; raise NotFound for a person without any."""
+    """Return who acts in which workspace; raise NoWorkspace for a person without any."""
     if request.actor is None:
-        raise NotFound("You are not a member of any workspace. Ask an operator to add you to one.")
+        raise NoWorkspace(
+            "You are not a member of any workspace. Ask an administrator of your team's "
+            "workspace to add you under Members; then come back here."
+        )
     return request.actor
+
+
+def person_of(request: SignedInRequest) -> Person:
+    """Return who acts on what is their own, in whichever workspace they are, or in none."""
+    workspace = request.actor.workspace if request.actor else None
+    return Person(request.user, workspace, request.request_id, client_address(request))
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Return the address that the request came from."""
+    return request.META.get("REMOTE_ADDR") or None

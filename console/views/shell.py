@@ -1,11 +1,11 @@
 """Small answers of the shell: health, and switching workspace and region."""
 
-from django.contrib.auth.decorators import login_required
+from django.contrib.auth.decorators import login_not_required
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from accounts.access import actor_for
 from accounts.errors import NotFound
@@ -14,7 +14,8 @@ from services.models import Region
 from services.requests import SlipwayRequest
 
 
-@require_GET
+@login_not_required
+@require_safe
 def health(_request: HttpRequest) -> HttpResponse:
     """Answer 200 when the database does."""
     with connection.cursor() as cursor:
@@ -22,7 +23,6 @@ def health(_request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok"})
 
 
-@login_required
 @require_POST
 def switch_scope(request: SlipwayRequest) -> HttpResponse:
     """Put the session into another workspace or region."""
