@@ -91,7 +91,7 @@ def field(bound: BoundField, *, wide: bool = False) -> dict[str, object]:
     kind = type(widget).__name__
     css = {"Select": "form-select", "CheckboxInput": "form-check-input"}.get(kind, "form-control")
     described = f"{bound.id_for_label}-help" if bound.help_text else ""
-    attributes = {"class": f"{css} is-invalid" if bound.errors else css}
+    attributes: dict[str, str | bool] = {"class": f"{css} is-invalid" if bound.errors else css}
     if bound.errors:
         attributes["aria-invalid"] = "true"
         described = f"{bound.id_for_label}-error {described}".strip()

@@ -9,7 +9,9 @@ DOCKER_LOG=${TMPDIR:-/tmp}/slipway-dockerd.log
 
 is_debian() { command -v apt-get >/dev/null; }
 is_root() { [ "$(id -u)" = 0 ]; }
-has() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ]; }
+has() {
+    command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -e "/usr/share/doc/$1" ]
+}
 
 install_missing() {
     local missing=() pair
@@ -69,7 +71,8 @@ make_base_image() {
 if [ "${1:-tests}" = bench ]; then
     install_missing nginx:nginx-light wrk:wrk
 else
-    install_missing chromium:chromium dockerd:docker.io debootstrap:debootstrap
+    install_missing chromium:chromium dockerd:docker.io debootstrap:debootstrap \
+        busybox-static:busybox-static
 fi
 if start_docker; then
     make_base_image || true

@@ -11,7 +11,8 @@ INSTALLATION = "slipway.installation"
 NANO = 1_000_000_000
 PROCESSES = 4096
 LOG_OPTIONS = {"max-size": "10m", "max-file": "3"}
-SCRATCH = {"/tmp": "rw,nosuid,nodev,size=1g"}
+# Executable: GPU servers load the libraries that they compile at their start.
+SCRATCH = {"/tmp": "rw,exec,nosuid,nodev,size=1g"}
 CA_VARIABLES = ("PIP_CERT", "SSL_CERT_FILE")
 
 

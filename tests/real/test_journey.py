@@ -1,4 +1,4 @@
-"""From the model list to an answer, as a person does it in a browser: on processes and on Docker."""
+"""From the model list to an answer, as a person does it in a browser, on both drivers."""
 
 import json
 import re
@@ -67,7 +67,9 @@ def status_of(url: str, key: str) -> int:
 
 
 def key_in(curl: str) -> str:
-    return re.search(r"DW-ms-[a-z0-9]{12}-\w+", curl).group(0)
+    found = re.search(r"DW-ms-[a-z0-9]{12}-\w+", curl)
+    assert found
+    return found.group(0)
 
 
 def disable_and_enable_key(page: Page, stack: Stack, service: str, key: str) -> None:

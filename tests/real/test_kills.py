@@ -1,4 +1,4 @@
-"""Whatever is killed, the product converges by itself, and calls go on where nothing they need died."""
+"""Whatever is killed, the product converges, and calls go on where nothing they need died."""
 
 import os
 import signal
@@ -98,7 +98,9 @@ def fresh(caller: Caller) -> Caller:
     return made
 
 
-@pytest.mark.parametrize("program", ["celery.* control", "uvicorn", "manage.py run_xds", "celery.* beat"])
+@pytest.mark.parametrize(
+    "program", ["celery.* control", "uvicorn", "manage.py run_xds", "celery.* beat"]
+)
 def test_calls_go_on_while_a_killed_part_of_the_control_plane_comes_back(stack, caller, program):
     asking = fresh(caller)
     with asking.asking() as answers:
@@ -142,7 +144,9 @@ def test_a_worker_killed_in_the_middle_of_a_deployment_loses_nothing(stack, call
     stack.kill("celery.* control")
     stack.kill("celery.* prepare")
     until(
-        lambda: any("interrupted" in r and " running " in r for r in stack.manage("services").splitlines()),
+        lambda: any(
+            "interrupted" in r and " running " in r for r in stack.manage("services").splitlines()
+        ),
         90,
         "the deployment is running all the same",
     )
