@@ -33,12 +33,13 @@ class Reader:
     rotate_bytes: int
     reopen: Callable[[], None]
 
-    def read_some(self, *, now: datetime) -> bool:
-        """Count one chunk of each file; return whether there is more to read at once."""
-        more = [self._read_file(path, now) for path in files.rotated(self.path)]
-        return self._read_file(self.path, now) or any(more)
+    def look(self, *, now: datetime) -> bool:
+        """Count a chunk of each file and rotate; return whether there is more to count at once."""
+        more = [self._count(path, now) for path in [*files.rotated(self.path), self.path]]
+        self._rotate(now)
+        return any(more)
 
-    def rotate(self, *, now: datetime) -> None:
+    def _rotate(self, now: datetime) -> None:
         """Move a large log away, have it opened anew, and delete what is counted to its end."""
         old = files.rotated(self.path)
         if not self.path.exists():
@@ -52,7 +53,7 @@ class Reader:
             files.move_away(self.path)
             self.reopen()
 
-    def _read_file(self, path: Path, now: datetime) -> bool:
+    def _count(self, path: Path, now: datetime) -> bool:
         with files.opened(path) as file:
             if file is None or file.head is None:
                 return False
@@ -114,8 +115,7 @@ def follow(reader: Reader, stop: threading.Event, clock: Callable[[], datetime])
     absent = False
     while not stop.is_set():
         try:
-            more = reader.read_some(now=clock())
-            reader.rotate(now=clock())
+            more = reader.look(now=clock())
             absent = False
         except (OperationalError, InterfaceError) as error:
             if not absent:

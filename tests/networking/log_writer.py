@@ -1,4 +1,4 @@
-"""Plays Envoy: writes an access log, opens it anew when asked, breaks off in the middle of a line."""
+"""Plays Envoy: writes an access log, opens it anew when asked, breaks off within a line."""
 
 import itertools
 import json
@@ -34,7 +34,7 @@ def line(number: int = 0, **fields: Any) -> bytes:
 
 
 class LogWriter:
-    """One Envoy after another on the same path; like Envoy, it obeys a request at its next write."""
+    """One Envoy after another on the same path; each obeys a request at its next write."""
 
     numbers = itertools.count()
 
@@ -42,6 +42,7 @@ class LogWriter:
         self.path = path
         self.asked = False
         self.whole_entries = 0
+        self.rest = b""
         self.stream = path.open("ab", buffering=0)
 
     def ask_to_reopen(self) -> None:
@@ -49,24 +50,30 @@ class LogWriter:
         self.asked = True
 
     def write(self, count: int, **fields: Any) -> None:
-        """Write whole entries."""
-        self._open_if_asked()
+        """Write whole entries, after the rest of the one that was begun."""
+        self._finish()
+        if self.asked:
+            self.restart()
         for _ in range(count):
             self.stream.write(line(next(self.numbers), **fields) + b"\n")
         self.whole_entries += count
 
-    def break_off(self) -> None:
-        """Be killed in the middle of an entry, and come back."""
-        self._open_if_asked()
-        self.stream.write(line(next(self.numbers))[:70])
-        self.restart()
+    def begin(self) -> None:
+        """Write the first part of an entry."""
+        self.write(0)
+        whole = line(next(self.numbers)) + b"\n"
+        self.stream.write(whole[:70])
+        self.rest = whole[70:]
 
     def restart(self) -> None:
-        """Open the path as a new process does."""
+        """Be killed, and open the path as a new process does; an entry begun stays torn."""
+        self.rest = b""
         self.stream.close()
         self.stream = self.path.open("ab", buffering=0)
         self.asked = False
 
-    def _open_if_asked(self) -> None:
-        if self.asked:
-            self.restart()
+    def _finish(self) -> None:
+        if self.rest:
+            self.stream.write(self.rest)
+            self.whole_entries += 1
+        self.rest = b""

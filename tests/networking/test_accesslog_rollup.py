@@ -114,7 +114,8 @@ def test_a_quantile_lies_in_the_bucket_of_the_call_it_names(durations, share):
 
     value = quantile_ms(counts, share)
 
-    lower = BOUNDS_MS[bucket - 1] if 0 < bucket else 0
+    assert value is not None
+    lower = BOUNDS_MS[bucket - 1] if bucket > 0 else 0
     upper = BOUNDS_MS[min(bucket, len(BOUNDS_MS) - 1)]
     assert min(lower, upper) <= value <= upper
 
