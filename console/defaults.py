@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Membership, Role, User, Workspace
@@ -40,6 +41,12 @@ PRICES = {
 }
 
 
+FIRST_REGIONS = {
+    "process": ("local", "Local", Region.DriverKind.PROCESS),
+    "docker": ("docker", "Docker", Region.DriverKind.DOCKER),
+}
+
+
 @dataclass(frozen=True)
 class FirstAdministrator:
     """The account made on the first day; `password` is empty when the operator chose it."""
@@ -50,7 +57,7 @@ class FirstAdministrator:
 
 def load(*, now: datetime) -> FirstAdministrator | None:
     """Create what is missing; return the administrator if this call made it."""
-    docker = _docker_region()
+    first = _first_regions()
     with transaction.atomic():
         load_entries()
         _specifications()
@@ -58,9 +65,8 @@ def load(*, now: datetime) -> FirstAdministrator | None:
         _prices()
         workspace = _workspace()
         if not Region.objects.exists():
-            _save(_region("local", "Local", Region.DriverKind.PROCESS), workspace, now)
-            if docker is not None:
-                _save(docker, workspace, now)
+            for region in first:
+                _save(region, workspace, now)
         return _administrator(workspace)
 
 
@@ -112,20 +118,21 @@ def _new_password() -> str:
     return "".join(secrets.choice(alphabet) for _ in range(PASSWORD_LENGTH))
 
 
-def _docker_region() -> Region | None:
-    """Return a region for this machine's containers, on the first day and if it can have any."""
+def _first_regions() -> list[Region]:
+    """Return the regions of the first day: those that the settings name and that can be had."""
     if Region.objects.exists():
-        return None
-    region = _region("docker", "Docker", Region.DriverKind.DOCKER)
+        return []
+    wanted = [FIRST_REGIONS[kind] for kind in settings.FIRST_REGIONS]
+    found = [Region(code=code, name=name, driver=kind) for code, name, kind in wanted]
+    return [region for region in found if len(found) == 1 or _answers(region)]
+
+
+def _answers(region: Region) -> bool:
     try:
         regions.driver_for(region).check()
     except DriverUnavailable:
-        return None
-    return region
-
-
-def _region(code: str, name: str, driver: Region.DriverKind) -> Region:
-    return Region(code=code, name=name, driver=driver)
+        return False
+    return True
 
 
 def _save(region: Region, workspace: Workspace, now: datetime) -> None:

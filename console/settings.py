@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "console.middleware.RequestIdMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "console.middleware.ReadableMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -66,7 +67,6 @@ MIDDLEWARE = [
     "console.middleware.SignedInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
     "console.middleware.ScopeMiddleware",
     "console.middleware.PasswordDueMiddleware",
     "console.middleware.TypedErrorMiddleware",
@@ -184,13 +184,14 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": (
-            "whitenoise.storage.CompressedManifestStaticFilesStorage"
+            "console.static.CollectedStaticFiles"
             if env.flag("SLIPWAY_COLLECTED_STATIC")
             else "django.contrib.staticfiles.storage.StaticFilesStorage"
         )
     },
 }
 WHITENOISE_USE_FINDERS = not env.flag("SLIPWAY_COLLECTED_STATIC")
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -214,6 +215,10 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": env.text("SLIPWAY_LOG_LEVEL", "INFO")},
     "loggers": {
+        # A line for every message of the timer buries what matters.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
         "axes": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
@@ -237,6 +242,11 @@ RUN_DIR = env.folder("SLIPWAY_RUN_DIR", DATA_DIR / "run")
 RUNTIME_BASE_IMAGE = env.text("SLIPWAY_RUNTIME_BASE_IMAGE", "python:3.12-slim")
 HUB_URL = env.text("SLIPWAY_HUB_URL", "https://huggingface.co")
 HUB_TOKEN = env.text("SLIPWAY_HUB_TOKEN")
+
+# Made on the first day: a region for processes, and one for containers where an engine answers.
+FIRST_REGIONS = env.words("SLIPWAY_FIRST_REGIONS", "process,docker")
+if not set(FIRST_REGIONS) <= {"process", "docker"}:
+    raise ImproperlyConfigured("SLIPWAY_FIRST_REGIONS may name process and docker only.")
 
 GATEWAY_URL = env.text("SLIPWAY_GATEWAY_URL", "http://127.0.0.1:8080")
 GATEWAY_DOMAIN = env.text("SLIPWAY_GATEWAY_DOMAIN", "slipway.localhost")

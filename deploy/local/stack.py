@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.assets import ASSETS, Assets
 from deploy.local.config import ROOT, Config
 from deploy.local.lock import FILE_NAME
 from deploy.local.problems import CannotStart
@@ -30,7 +31,8 @@ class Catalogue:
 
     def manage(self, name: str, *arguments: str) -> Program:
         """Return a management command."""
-        return self._python(name, "manage.py", *arguments)
+        assets = Assets(self.config.data_dir).environment if name == ASSETS else {}
+        return self._python(name, "manage.py", *arguments, **assets)
 
     def web(self) -> Program:
         """Return the console's web server."""
@@ -42,6 +44,7 @@ class Catalogue:
             *("--timeout-graceful-shutdown", "1", "--log-level", "warning"),
             # A pool bounds the connections that asynchronous views open.
             SLIPWAY_DATABASE_POOL="1",
+            **Assets(self.config.data_dir).environment,
         )
 
     def worker(self, name: str, queue: str, threads: int) -> Program:
@@ -92,7 +95,7 @@ class Catalogue:
             name,
             # Its advice against root is for those who take tasks from strangers.
             *("-W", "ignore:You're running the worker with superuser privileges"),
-            *("-m", "celery", "--app", "console", *arguments, "--loglevel", "info"),
+            *("-m", "celery", "--app", "console", "--quiet", *arguments, "--loglevel", "info"),
             death_signal=death_signal,
         )
 
