@@ -251,4 +251,10 @@ if not set(FIRST_REGIONS) <= {"process", "docker"}:
 GATEWAY_URL = env.text("SLIPWAY_GATEWAY_URL", "http://127.0.0.1:8080")
 GATEWAY_DOMAIN = env.text("SLIPWAY_GATEWAY_DOMAIN", "slipway.localhost")
 GATEWAY_ACCESS_LOG = env.folder("SLIPWAY_GATEWAY_ACCESS_LOG", DATA_DIR / "gateway" / "access.log")
+GATEWAY_HOST = env.text("SLIPWAY_GATEWAY_HOST", "127.0.0.1")
+GATEWAY_PORT = env.number("SLIPWAY_GATEWAY_PORT", 8080)
+GATEWAY_ADMIN_PORT = env.number("SLIPWAY_GATEWAY_ADMIN_PORT", 9901)
+# Where Envoy finds its control plane, and where that listens; it knows keys' digests, so beyond
+# loopback only a network of its own may reach it.
 GATEWAY_XDS_ADDRESS = env.text("SLIPWAY_XDS_ADDRESS", "127.0.0.1:18000")
+GATEWAY_XDS_LISTEN = env.text("SLIPWAY_XDS_LISTEN", "127.0.0.1:18000")

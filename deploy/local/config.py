@@ -73,6 +73,7 @@ class Config:
             "SLIPWAY_LIVENESS_LOCK": str(self.data_dir / FILE_NAME),
             "SLIPWAY_RUN_DIR": str(self.run_dir),
             "SLIPWAY_XDS_ADDRESS": f"127.0.0.1:{self.xds_port}",
+            "SLIPWAY_XDS_LISTEN": f"127.0.0.1:{self.xds_port}",
         }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
+from deploy.local.assets import Assets
 from deploy.local.checks import (
     check_database_url,
     check_ports,
@@ -54,6 +55,7 @@ class Run:
         bootstrap = self.config.gateway_dir / "bootstrap.json"
         await asyncio.gather(
             self._prepare_database(),
+            self._collect_assets(),
             self._manage("gateway", "write_gateway_bootstrap", "--output", str(bootstrap)),
         )
         for program in self.catalogue.serving(bootstrap):
@@ -82,6 +84,16 @@ class Run:
         await self._manage("migrate", "migrate", "--noinput", "--verbosity", "1")
         await self._manage("defaults", "load_defaults")
         await self._manage("recover", "recover")
+
+    async def _collect_assets(self) -> None:
+        assets = Assets(self.config.data_dir)
+        found = assets.fingerprint()
+        if assets.collected() == found:
+            return
+        # The browsable API, which these files belong to, is not served.
+        skipped = ("--ignore", "rest_framework")
+        await self._manage("static", "collectstatic", "--noinput", "--clear", *skipped, "-v", "0")
+        assets.mark(found)
 
     async def _manage(self, name: str, *arguments: str) -> None:
         def read_line(line: str) -> None:

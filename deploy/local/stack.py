@@ -71,6 +71,8 @@ class Catalogue:
             *("--folder", str(bootstrap.parent), "--liveness-lock", str(lock), "--"),
             *(find_envoy(), "--config-path", str(bootstrap), "--disable-hot-restart"),
             *("--file-flush-interval-msec", "1000", "--log-level", "warning"),
+            # It would tell many times a second that the control plane is not there yet.
+            *("--component-log-level", "config:error"),
             *("--drain-time-s", "1"),
             # Killed with us, it leaves its keeper alone, and so Envoy.
             death_signal=signal.SIGKILL,
