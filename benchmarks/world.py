@@ -4,10 +4,12 @@ import hashlib
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from accounts.models import Membership, Role, User, Workspace
+from accounts.models import AuditEntry, Membership, Role, User, Workspace
+from billing.models import CuInterval
 from services.models import (
     ApiKey,
     CatalogEntry,
+    Event,
     Instance,
     Node,
     Region,
@@ -16,7 +18,9 @@ from services.models import (
     Specification,
     Version,
 )
-from services.states import Desired, InstanceState, Status
+from services.states import CONSUMING, Desired, InstanceState, Status
+
+AUDITED = ("service.deploy", "service.stop", "service.start", "key.add", "key.reveal")
 
 
 class World:
@@ -32,13 +36,11 @@ class World:
             domain="slipway.localhost",
         )
         Node.objects.create(
-            region=self.region, name="node-0", vcpu=Decimal(100_000), memory_mib=400_000_000
+            region=self.region, name="node-0", vcpu=Decimal(9_000), memory_mib=400_000_000
         )
         self.user = User.objects.create_user(f"bench-{code}", password="not-a-secret-here")
         self.workspace = Workspace.objects.create(name=f"bench-{code}")
-        Membership.objects.create(
-            workspace=self.workspace, user=self.user, role=Role.ADMINISTRATOR
-        )
+        Membership.objects.create(workspace=self.workspace, user=self.user, role=Role.ADMINISTRATOR)
         self.group = ResourceGroup.objects.create(
             name="rg-bench", region=self.region, cu_limit=Decimal(1_000_000)
         )
@@ -62,15 +64,42 @@ class World:
             },
         )
 
-    def fill(self, services: int, instances: int, keys: int) -> None:
-        """Add running services, with `instances` and `keys` each."""
+    def fill(
+        self,
+        services: int,
+        instances: int,
+        keys: int,
+        state: InstanceState = InstanceState.PENDING,
+    ) -> None:
+        """Add running services, with `instances` in one state and `keys` each."""
         made = Service.objects.bulk_create(self._service(n) for n in range(services))
         versions = Version.objects.bulk_create(self._version(s, instances) for s in made)
         Instance.objects.bulk_create(
-            (self._instance(v, n) for v in versions for n in range(instances)), batch_size=1000
+            (self._instance(v, n, state) for v in versions for n in range(instances)),
+            batch_size=1000,
         )
         ApiKey.objects.bulk_create(
             (self._key(s, n) for s in made for n in range(keys)), batch_size=1000
+        )
+
+    def add_keys(self, service: Service, number: int) -> None:
+        """Give one service more keys than the others have."""
+        first = service.api_keys.count()
+        ApiKey.objects.bulk_create(self._key(service, first + n) for n in range(number))
+
+    def add_history(self, events: int, audit_lines: int) -> None:
+        """Add `events` to each service, its open CU intervals, and lines to the audit trail."""
+        services = list(Service.objects.filter(workspace=self.workspace))
+        Event.objects.bulk_create(
+            (self._event(s, n) for s in services for n in range(events)), batch_size=1000
+        )
+        AuditEntry.objects.bulk_create(
+            (self._audit_line(services[n % len(services)], n) for n in range(audit_lines)),
+            batch_size=1000,
+        )
+        held = Instance.objects.filter(version__service__in=services, state__in=CONSUMING)
+        CuInterval.objects.bulk_create(
+            (self._interval(i) for i in held.select_related("version__service")), batch_size=1000
         )
 
     def _service(self, number: int) -> Service:
@@ -98,13 +127,13 @@ class World:
             created_by=self.user,
         )
 
-    def _instance(self, version: Version, ordinal: int) -> Instance:
+    def _instance(self, version: Version, ordinal: int, state: InstanceState) -> Instance:
         return Instance(
             version=version,
             ordinal=ordinal,
             revision=1,
             cu=self.specification.cu,
-            state=InstanceState.PENDING,
+            state=state,
         )
 
     def _key(self, service: Service, number: int) -> ApiKey:
@@ -116,4 +145,43 @@ class World:
             encrypted=b"",
             hint=digest[-4:],
             created_by=self.user,
+        )
+
+    def _event(self, service: Service, number: int) -> Event:
+        at = self.now - timedelta(minutes=number)
+        return Event(
+            service=service,
+            reason="Started",
+            resource_type="Instance",
+            resource_name=f"{service.pk}-{number}",
+            message="started with cpu.1",
+            first_at=at,
+            last_at=at,
+        )
+
+    def _audit_line(self, service: Service, number: int) -> AuditEntry:
+        return AuditEntry(
+            at=self.now - timedelta(minutes=number),
+            actor=self.user,
+            actor_name=self.user.username,
+            workspace=self.workspace,
+            action=AUDITED[number % len(AUDITED)],
+            object_type="service",
+            object_id=service.pk,
+            object_name=service.name,
+        )
+
+    def _interval(self, instance: Instance) -> CuInterval:
+        service = instance.version.service
+        return CuInterval(
+            workspace_id=self.workspace.pk,
+            service_id=service.pk,
+            service_name=service.name,
+            version_id=instance.version_id,
+            instance_id=instance.pk,
+            group_id=self.group.pk,
+            group_kind=self.group.kind,
+            region_code=self.region.code,
+            cu=instance.cu,
+            started_at=self.now - timedelta(hours=1),
         )
