@@ -38,7 +38,7 @@ def refuse(request: HttpRequest, error: SlipwayError) -> HttpResponse:
         "title": TITLES_BY_CODE.get(error.code) or TITLES[error.status],
         "request_id": request_id(request),
     }
-    if hasattr(request, "htmx") and is_partial(scoped):
+    if is_partial(scoped):
         return _alert(context, error.status)
     if not hasattr(request, "user"):
         # Refused before anybody was recognised: the shell around a page would need a person.

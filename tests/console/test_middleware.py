@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 from django.test import Client, RequestFactory
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEntry, Membership, Role, User
 from console.middleware import viewer_zone
+from console.requests import ShellRequest
 from services.models import Region
 from tests.people import make_person
 
@@ -126,7 +128,7 @@ class TestScope:
 
 class TestZone:
     def viewer(self, chosen: str = "", cookie: str = ""):
-        request = RequestFactory().get("/")
+        request = cast("ShellRequest", RequestFactory().get("/"))
         request.user = User(username="vera", time_zone=chosen)
         request.COOKIES["tz"] = cookie
         return viewer_zone(request).key
@@ -167,7 +169,8 @@ class TestReadable:
         client = client_for(owner)
         as_json = client.get("/audit/?q=%00", headers=JSON).json()["error"]
         assert (as_json["code"], "NUL" in as_json["message"]) == ("malformed_request", True)
-        assert client.get("/audit/?q=%00", headers=HTMX).status_code == 400
+        part = client.get("/audit/?q=%00", headers=HTMX)
+        assert (part.status_code, part["HX-Retarget"]) == (400, "#alerts")
 
     @pytest.mark.parametrize("body", ["first_name=a%00", "first_name=%ff", b"first_name=\xff"])
     def test_a_form_that_cannot_be_stored_is_refused(self, client_for, viewer, body):
