@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy.local.assets import ASSETS, Assets
 from deploy.local.config import ROOT, Config
@@ -32,7 +33,7 @@ class Catalogue:
     def manage(self, name: str, *arguments: str) -> Program:
         """Return a management command."""
         assets = Assets(self.config.data_dir).environment if name == ASSETS else {}
-        return self._python(name, "manage.py", *arguments, **assets)
+        return self._python(name, "manage.py", *arguments, environment=assets)
 
     def web(self) -> Program:
         """Return the console's web server."""
@@ -43,8 +44,7 @@ class Catalogue:
             *("--workers", str(self.config.web_workers)),
             *("--timeout-graceful-shutdown", "1", "--log-level", "warning"),
             # A pool bounds the connections that asynchronous views open.
-            SLIPWAY_DATABASE_POOL="1",
-            **Assets(self.config.data_dir).environment,
+            environment={"SLIPWAY_DATABASE_POOL": "1", **Assets(self.config.data_dir).environment},
         )
 
     def worker(self, name: str, queue: str, threads: int) -> Program:
@@ -106,7 +106,7 @@ class Catalogue:
         name: str,
         *arguments: str,
         death_signal: signal.Signals = signal.SIGTERM,
-        **environment: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
     ) -> Program:
         return Program(
             name=name,

@@ -1,15 +1,33 @@
 """The gateway's view of the rows, in four queries whatever the number of services."""
 
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
 
-from networking.gateway.snapshot import GatewayKey, GatewayService, GatewayVersion, Unavailable
+from networking.gateway.facts import (
+    Address,
+    GatewayKey,
+    GatewayService,
+    GatewayVersion,
+    Unavailable,
+)
 from services.models import ApiKey, Instance, Service, Version
 from services.states import Desired, InstanceState, Status
 
+logger = logging.getLogger(__name__)
 STOPPED = frozenset({Status.STOPPED, Status.STOPPING, Status.DRAFT})
 RETRY_STOPPED_SECONDS = 60
 RETRY_STARTING_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The versions of one service: those that answer, and whether any has a weight at all."""
+
+    answering: tuple[GatewayVersion, ...] = ()
+    weighted: bool = False
 
 
 def gateway_services(regions: Sequence[str] = ()) -> list[GatewayService]:
@@ -17,53 +35,71 @@ def gateway_services(regions: Sequence[str] = ()) -> list[GatewayService]:
     services = Service.objects.select_related("region").exclude(desired=Desired.DELETED)
     services = services.filter(region__code__in=regions) if regions else services
     keys: dict[str, list[GatewayKey]] = defaultdict(list)
-    for row in ApiKey.objects.values_list(
+    for service_id, *key in ApiKey.objects.order_by("id").values_list(
         "service_id", "digest", "id", "enabled", "expires_at"
-    ).order_by("id"):
-        keys[row[0]].append(GatewayKey(*row[1:]))
+    ):
+        keys[service_id].append(GatewayKey(*key))
     versions = _versions()
-    return [_service(s, tuple(keys[s.pk]), tuple(versions[s.pk])) for s in services]
+    none = Versions()
+    return [_service(s, tuple(keys[s.pk]), versions.get(s.pk, none)) for s in services]
 
 
-def _versions() -> dict[str, list[GatewayVersion]]:
-    addresses: dict[str, list[str]] = defaultdict(list)
+def _versions() -> dict[str, Versions]:
+    addresses: dict[str, list[Address]] = defaultdict(list)
     ready = Instance.objects.filter(state=InstanceState.READY).exclude(address="")
-    for version_id, address in ready.order_by("id").values_list("version_id", "address"):
-        addresses[version_id].append(address)
-    found: dict[str, list[GatewayVersion]] = defaultdict(list)
-    for version in Version.objects.filter(pk__in=addresses).order_by("id"):
-        found[version.service_id].append(
-            GatewayVersion(
-                version.pk, tuple(addresses[version.pk]), version.health_path, version.weight
+    for version_id, text in ready.order_by("id").values_list("version_id", "address"):
+        address = _address(text)
+        if address:
+            addresses[version_id].append(address)
+    answering: dict[str, list[GatewayVersion]] = defaultdict(list)
+    weighted: dict[str, bool] = defaultdict(bool)
+    for version_id, service_id, path, weight in (
+        Version.objects.exclude(desired=Desired.DELETED)
+        .order_by("id")
+        .values_list("id", "service_id", "health_path", "weight")
+    ):
+        weighted[service_id] |= weight > 0
+        if weight and addresses[version_id]:
+            answering[service_id].append(
+                GatewayVersion(version_id, tuple(addresses[version_id]), path, weight)
             )
-        )
-    return found
+    return {one: Versions(tuple(answering[one]), some) for one, some in weighted.items()}
 
 
-def _service(
-    service: Service, keys: tuple[GatewayKey, ...], versions: tuple[GatewayVersion, ...]
-) -> GatewayService:
+def _address(text: str) -> Address | None:
+    """Return the parts of host:port; Envoy would refuse every service for one wrong address."""
+    host, _, port = text.rpartition(":")
+    try:
+        return Address(str(ip_address(host.strip("[]"))), int(port))
+    except ValueError:
+        logger.exception("An instance's address is not IP:port, so it gets no traffic: %r", text)
+        return None
+
+
+def _service(service: Service, keys: tuple[GatewayKey, ...], versions: Versions) -> GatewayService:
     return GatewayService(
         id=service.pk,
         host=service.host,
         auth_enabled=service.auth_enabled,
         keys=keys,
-        versions=versions,
+        versions=versions.answering,
         timeout=service.response_timeout,
-        unavailable=_unavailable(service, serving=any(v.weight for v in versions)),
+        unavailable=_unavailable(service, versions),
     )
 
 
-def _unavailable(service: Service, *, serving: bool) -> Unavailable | None:
+def _unavailable(service: Service, versions: Versions) -> Unavailable | None:
     if service.desired == Desired.STOPPED or service.status in STOPPED:
         message = "The service is stopped. Start it on its page."
         return Unavailable("service_stopped", message, RETRY_STOPPED_SECONDS)
-    if serving:
+    if versions.answering:
         return None
+    if not versions.weighted:
+        message = "No version of the service takes traffic: give one a weight above 0."
+        return Unavailable("no_weighted_version", message, RETRY_STOPPED_SECONDS)
     if service.status == Status.FAILED:
-        message = f"The service has failed: {service.status_reason or 'see its Events'}"
+        message = f"The service has failed: {service.status_reason or 'see its events'}"
         return Unavailable("service_failed", message, RETRY_STOPPED_SECONDS)
     waits = service.status_reason or "an instance has to become ready"
-    return Unavailable(
-        "service_starting", f"The service is starting: {waits}", RETRY_STARTING_SECONDS
-    )
+    message = f"The service is starting: {waits}"
+    return Unavailable("service_starting", message, RETRY_STARTING_SECONDS)

@@ -3,131 +3,113 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
-import psycopg
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
-
-from networking.gateway.queries import gateway_services
-from networking.gateway.snapshot import TYPE, Snapshot, build
+from networking.gateway.snapshot import KINDS, Discovery, Snapshot
 
 logger = logging.getLogger(__name__)
-CHANNEL = "slipway_gateway"
 HOLD_SECONDS = 25.0
-REFRESH_SECONDS = 5.0
-RECONNECT_SECONDS = 1.0
-TYPES = {
-    "routes": TYPE + "config.route.v3.RouteConfiguration",
-    "clusters": TYPE + "config.cluster.v3.Cluster",
-}
+REFUSED_SECONDS = 1.0
+LARGEST_REQUEST = 1024 * 1024
+PREFIX = "/v3/discovery:"
 Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Refused(Exception):
+    """A request that is not a discovery request; says with which status to answer."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class ControlPlane:
-    """An ASGI application; `load` returns the snapshot as the rows are now."""
+    """An ASGI application over the newest snapshot."""
 
-    def __init__(self, load: Callable[[], Snapshot]) -> None:
-        self.load = load
+    def __init__(self) -> None:
         self.snapshot: Snapshot | None = None
-        self.changed = asyncio.Condition()
+        self._closing = False
+        self._changed = asyncio.Condition()
 
-    async def refresh(self) -> None:
-        """Read the rows and wake the polls that wait for a change."""
-        snapshot = await asyncio.to_thread(self.load)
-        async with self.changed:
+    async def publish(self, snapshot: Snapshot) -> None:
+        """Take a newer snapshot and wake the polls that wait for one."""
+        async with self._changed:
             self.snapshot = snapshot
-            self.changed.notify_all()
+            self._changed.notify_all()
 
-    async def __call__(
-        self,
-        scope: Message,
-        receive: Callable[[], Awaitable[Message]],
-        send: Callable[[Message], Awaitable[None]],
-    ) -> None:
-        """Answer one discovery request."""
-        kind = str(scope.get("path", "")).rpartition(":")[2]
-        if scope["type"] != "http" or kind not in TYPES:
-            await _answer(send, 404, b"")
+    async def close(self) -> None:
+        """Answer the polls that are held, so that the server can end at once."""
+        async with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+
+    async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        """Answer one discovery request: at once if there is news, else when there is."""
+        if scope["type"] != "http":
             return
-        request = json.loads(await _body(receive) or b"{}")
-        if request.get("error_detail"):
-            logger.error("Envoy refused the %s: %s", kind, request["error_detail"])
-        snapshot = await self._newer(kind, request.get("version_info", ""))
-        if snapshot is None:
-            await _answer(send, 304, b"")
+        try:
+            kind = _kind(scope)
+            request = _request(await _body(receive))
+        except Refused as refusal:
+            await _answer(send, refusal.status, json.dumps({"error": str(refusal)}).encode())
             return
-        reply = {
-            "version_info": snapshot.versions[kind],
-            "type_url": TYPES[kind],
-            "resources": snapshot.resources[kind],
-        }
-        await _answer(send, 200, json.dumps(reply).encode())
+        refused = request.get("error_detail")
+        if refused:
+            logger.error("Envoy refused the %s and keeps the former ones: %s", kind, refused)
+            # It asks again at once, and would get the same again at once.
+            await asyncio.sleep(REFUSED_SECONDS)
+        news = await self._news(kind, str(request.get("version_info", "")))
+        await _answer(send, 200 if news else 304, news.answer if news else b"")
 
-    async def _newer(self, kind: str, version: str) -> Snapshot | None:
-        """Wait for a snapshot other than the version Envoy has; None when time is up."""
+    async def _news(self, kind: str, version: str) -> Discovery | None:
+        """Wait for another version than Envoy has; None when there is none for a while."""
 
-        def differs() -> bool:
-            return self.snapshot is not None and self.snapshot.versions[kind] != version
+        def differing() -> Discovery | None:
+            newest = self.snapshot.of(kind) if self.snapshot else None
+            return newest if newest and newest.version != version else None
 
-        async with self.changed:
-            try:
-                await asyncio.wait_for(self.changed.wait_for(differs), HOLD_SECONDS)
-            except TimeoutError:
-                return None
-            return self.snapshot
+        async with self._changed:
+            waiting = self._changed.wait_for(lambda: self._closing or differing())
+            with suppress(TimeoutError):
+                await asyncio.wait_for(waiting, HOLD_SECONDS)
+        return differing()
 
 
-async def _body(receive: Callable[[], Awaitable[Message]]) -> bytes:
+def _kind(scope: Mapping[str, Any]) -> str:
+    kind = str(scope["path"]).removeprefix(PREFIX)
+    if kind not in KINDS:
+        raise Refused(404, f"There is only {' and '.join(PREFIX + kind for kind in KINDS)}.")
+    if scope["method"] != "POST":
+        raise Refused(405, "Discovery requests are posted.")
+    return kind
+
+
+async def _body(receive: Receive) -> bytes:
     body = b""
     while True:
         message = await receive()
         body += message.get("body", b"")
+        if len(body) > LARGEST_REQUEST:
+            raise Refused(413, "The discovery request is too large.")
         if not message.get("more_body"):
             return body
 
 
-async def _answer(send: Callable[[Message], Awaitable[None]], status: int, body: bytes) -> None:
+def _request(body: bytes) -> Message:
+    try:
+        request = json.loads(body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise Refused(400, f"The discovery request is not JSON: {error}") from error
+    if not isinstance(request, dict):
+        raise Refused(400, "The discovery request is not a JSON object.")
+    return request
+
+
+async def _answer(send: Send, status: int, body: bytes) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
-
-
-def loader(regions: Sequence[str]) -> Callable[[], Snapshot]:
-    """Return what reads the snapshot of these regions; all of them when none is named."""
-
-    def load() -> Snapshot:
-        close_old_connections()
-        return build(gateway_services(regions))
-
-    return load
-
-
-async def follow(plane: ControlPlane) -> None:
-    """Refresh on every notification and on a timer; outlive the database's absences."""
-    while True:
-        try:
-            await _listen(plane)
-        except (psycopg.OperationalError, DatabaseError, InterfaceError) as error:
-            logger.warning("The database does not answer; the last snapshot stays: %s", error)
-            await asyncio.sleep(RECONNECT_SECONDS)
-
-
-async def _listen(plane: ControlPlane) -> None:
-    database = connection.settings_dict
-    names = {
-        "dbname": "NAME",
-        "user": "USER",
-        "password": "PASSWORD",
-        "host": "HOST",
-        "port": "PORT",
-    }
-    given = {ours: str(database[theirs]) for ours, theirs in names.items() if database[theirs]}
-    async with await psycopg.AsyncConnection.connect(
-        psycopg.conninfo.make_conninfo(**given), autocommit=True
-    ) as listener:
-        await listener.execute(f"LISTEN {CHANNEL}")
-        while True:
-            await plane.refresh()
-            async for _ in listener.notifies(timeout=REFRESH_SECONDS, stop_after=1):
-                pass

@@ -1,16 +1,16 @@
 """`manage.py run_xds`: the gateway's control plane."""
 
 import asyncio
-from ipaddress import ip_address
-from typing import Any
+from collections.abc import Sequence
+from socket import socket
+from typing import Any, cast
 
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from networking.gateway.xds import ControlPlane, follow, loader
-
-EVERY_ADDRESS = "::"
+from networking.gateway.follow import follow
+from networking.gateway.xds import ControlPlane
 
 
 class Command(BaseCommand):
@@ -19,35 +19,41 @@ class Command(BaseCommand):
     help = "Serve the gateway's configuration to Envoy, and changes of it as they happen."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the regions."""
+        """Take the regions and the address."""
         parser.add_argument("--region", action="append", default=[], help="code; all by default")
+        parser.add_argument(
+            "--listen",
+            default=settings.GATEWAY_XDS_LISTEN,
+            help="host:port, %(default)s by default; anyone who reaches it reads key digests",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until told to stop."""
-        asyncio.run(serve(options["region"]))
+        asyncio.run(serve(options["region"], options["listen"]))
 
 
-async def serve(regions: list[str]) -> None:
-    """Answer polls and follow the rows; a fault of either ends both."""
-    host, _, port = settings.GATEWAY_XDS_ADDRESS.rpartition(":")
-    plane = ControlPlane(loader(regions))
+class Server(uvicorn.Server):
+    """A server that lets the polls go before it waits for their end."""
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Close the control plane, then the server."""
+        await cast(ControlPlane, self.config.app).close()
+        await super().shutdown(sockets)
+
+
+async def serve(regions: Sequence[str], listen: str) -> None:
+    """Answer polls and follow the rows."""
+    host, _, port = listen.rpartition(":")
+    plane = ControlPlane()
     config = uvicorn.Config(
         plane,
-        host=listening_host(host),
+        host=host.strip("[]"),
         port=int(port),
         lifespan="off",
         log_level="warning",
         timeout_graceful_shutdown=1,
     )
     async with asyncio.TaskGroup() as group:
-        following = group.create_task(follow(plane))
-        await uvicorn.Server(config).serve()
+        following = group.create_task(follow(regions, plane.publish))
+        await Server(config).serve()
         following.cancel()
-
-
-def listening_host(host: str) -> str:
-    """Return the address to listen on: a name is how others reach this container."""
-    try:
-        return str(ip_address(host))
-    except ValueError:
-        return host if host == "localhost" else EVERY_ADDRESS

@@ -1,13 +1,14 @@
 """`manage.py write_gateway_bootstrap`: the file that Envoy starts with."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from networking.gateway.bootstrap import bootstrap
+from networking.gateway.bootstrap import bootstrap, envoy_command
 
 
 class Command(BaseCommand):
@@ -25,6 +26,4 @@ class Command(BaseCommand):
         settings.GATEWAY_ACCESS_LOG.parent.mkdir(parents=True, exist_ok=True)
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(json.dumps(bootstrap(), indent=1))
-        self.stdout.write(
-            f"envoy --config-path {output} --disable-hot-restart --file-flush-interval-msec 1000"
-        )
+        self.stdout.write(shlex.join(envoy_command(output)))
