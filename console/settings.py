@@ -99,13 +99,12 @@ if not DATABASE_URL:
     raise ImproperlyConfigured(
         "Set DATABASE_URL to a PostgreSQL database (`make run` starts one for you)."
     )
-DATABASES = {"default": {**env.postgres(DATABASE_URL), "CONN_HEALTH_CHECKS": True}}
-if env.flag("SLIPWAY_DATABASE_POOL"):
-    # Under ASGI persistent connections pile up one a thread; a pool bounds them.
-    DATABASES["default"]["OPTIONS"] = {
-        **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]
-        "pool": {"min_size": 1, "max_size": env.number("SLIPWAY_DATABASE_POOL_SIZE", 10)},
-    }
+# Under ASGI persistent connections pile up one a thread; a pool bounds them.
+POOL_SIZE = env.number("SLIPWAY_DATABASE_POOL_SIZE", 10)
+POOL = {"pool": {"min_size": 1, "max_size": POOL_SIZE}}
+DATABASES = {
+    "default": env.postgres(DATABASE_URL, POOL if env.flag("SLIPWAY_DATABASE_POOL") else {})
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
