@@ -50,10 +50,11 @@ def folder(name: str, default: Path) -> Path:
     return Path(text(name) or default).expanduser().resolve()
 
 
-def postgres(url: str) -> dict[str, object]:
-    """Translate a postgresql:// URL into Django's database settings.
+def postgres(url: str, options: Mapping[str, object]) -> dict[str, object]:
+    """Translate a postgresql:// URL into Django's database settings, with more options.
 
-    The host may be a socket folder, given as `?host=/path` as libpq does.
+    The host may be a socket folder, given as `?host=/path` as libpq does. Compiling a page's query
+    takes longer than running it, so that JIT is off unless the URL has `options` of its own.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"} or not parts.path.strip("/"):
@@ -62,7 +63,7 @@ def postgres(url: str) -> dict[str, object]:
         )
     query: Mapping[str, list[str]] = parse_qs(parts.query)
     host = query.get("host", [parts.hostname or ""])[0]
-    options = {key: values[0] for key, values in query.items() if key not in {"host", "port"}}
+    given = {key: values[0] for key, values in query.items() if key not in {"host", "port"}}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -70,5 +71,6 @@ def postgres(url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": host,
         "PORT": query.get("port", [str(parts.port or "")])[0],
-        "OPTIONS": options,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {**given, **options},
     }

@@ -25,8 +25,8 @@ class TerminalCommand(BaseCommand):
             raise CommandError(error.message) from error
 
     def act(self, actor: Actor, options: dict[str, Any]) -> None:
-        """Do what the command is for."""
-        raise NotImplementedError
+        """Do what the command is for; every command has its own."""
+        raise CommandError("This command does nothing.")
 
 
 def find_workspace(wanted: str) -> Workspace:

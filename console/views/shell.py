@@ -1,5 +1,7 @@
 """Small answers of the shell: health, and switching workspace and region."""
 
+import re
+
 from django.contrib.auth.decorators import login_not_required
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -12,6 +14,8 @@ from accounts.errors import NotFound
 from console.middleware import REGION_KEY, WORKSPACE_KEY
 from services.models import Region
 from services.requests import SlipwayRequest
+
+ONE_SERVICE = re.compile(r"/services/[^/?]+/")
 
 
 @login_not_required
@@ -40,5 +44,4 @@ def _safe_return(request: HttpRequest) -> str:
     """Return to the page, unless it is one thing's page, which the new scope may not have."""
     target = request.POST.get("next", "")
     safe = url_has_allowed_host_and_scheme(target, allowed_hosts={request.get_host()})
-    single = target.startswith("/services/") and target.count("/") > 2  # noqa: PLR2004
-    return target if safe and target and not single else "/services/"
+    return target if safe and target and not ONE_SERVICE.match(target) else "/services/"
