@@ -72,5 +72,5 @@ def postgres(url: str, options: Mapping[str, object]) -> dict[str, object]:
         "HOST": host,
         "PORT": query.get("port", [str(parts.port or "")])[0],
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**given, **options},
+        "OPTIONS": {"options": "-c jit=off", **given, **options},
     }
