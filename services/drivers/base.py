@@ -18,7 +18,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class DriverError(Exception):
@@ -39,6 +39,18 @@ class NoSuchInstance(DriverError):
 
 class PermanentFailure(DriverError):
     """Trying again cannot help; the message says what a person can do."""
+
+
+@dataclass(frozen=True)
+class DriverSettings:
+    """What a driver is made from: the region's code and options, and where things are."""
+
+    code: str
+    options: Mapping[str, Any]
+    installation: str
+    run_dir: Path
+    data_dir: Path
+    base_image: str
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from services.drivers import docker_images, docker_logs
 from services.drivers.base import (
     Capabilities,
     DriverError,
+    DriverSettings,
     InstanceSpec,
     LogLine,
     Node,
@@ -228,3 +229,10 @@ def usage_of(sample: Mapping[str, Any]) -> Usage:
 
 def _moment(text: str) -> datetime | None:
     return None if text == NO_TIME else docker_logs.time_of(text)
+
+
+def make(settings: DriverSettings) -> DockerDriver:
+    """Return the driver of a region."""
+    return DockerDriver(
+        DockerSettings.of(settings.options, settings.installation, settings.base_image)
+    )

@@ -21,6 +21,7 @@ from services.drivers.base import (
     AlreadyExists,
     Capabilities,
     DriverError,
+    DriverSettings,
     DriverUnavailable,
     InstanceSpec,
     LogLine,
@@ -291,6 +292,11 @@ class FakeDriver:
 
 _REGIONS: dict[str, FakeDriver] = {}
 _REGIONS_LOCK = threading.Lock()
+
+
+def make(settings: DriverSettings) -> FakeDriver:
+    """Return the fake of a region."""
+    return fake_driver(settings.code)
 
 
 def fake_driver(code: str) -> FakeDriver:

@@ -25,6 +25,7 @@ from services.drivers.base import (
     AlreadyExists,
     Capabilities,
     DriverError,
+    DriverSettings,
     DriverUnavailable,
     InstanceSpec,
     LogLine,
@@ -241,3 +242,8 @@ class ProcessDriver:
                 with suppress(FileNotFoundError):
                     if time.time() - directory.stat().st_mtime > ABANDONED_SECONDS:
                         shutil.rmtree(directory)
+
+
+def make(settings: DriverSettings) -> ProcessDriver:
+    """Return the driver of a region."""
+    return ProcessDriver(settings.run_dir, settings.data_dir)

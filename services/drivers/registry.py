@@ -1,18 +1,21 @@
 """From a region's kind and options to its driver."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
-from services.drivers.base import Driver, PermanentFailure
-from services.drivers.docker import DockerDriver
-from services.drivers.docker_options import DockerSettings
-from services.drivers.fake import FakeDriver, fake_driver
-from services.drivers.process import ProcessDriver
+from services.drivers.base import Driver, DriverSettings, PermanentFailure
 
-__all__ = ["FakeDriver", "make_driver"]
+# Loaded on first use: the console and the terminal's commands need none of them, and an engine's
+# client takes a good part of a second to load.
+MAKERS = {
+    "process": "services.drivers.process:make",
+    "docker": "services.drivers.docker:make",
+    "fake": "services.drivers.fake:make",
+}
 
 
 def make_driver(
@@ -40,13 +43,11 @@ def _make(
     data_dir: Path,
     base_image: str,
 ) -> Driver:
-    given = json.loads(options)
-    if kind == "process":
-        return ProcessDriver(run_dir, data_dir)
-    if kind == "docker":
-        return DockerDriver(DockerSettings.of(given, installation, base_image))
-    if kind == "fake":
-        return fake_driver(code)
-    raise PermanentFailure(
-        f"Region {code} names the driver {kind!r}: choose process, docker or fake."
+    if kind not in MAKERS:
+        raise PermanentFailure(
+            f"Region {code} names the driver {kind!r}: choose one of {', '.join(MAKERS)}."
+        )
+    make: Callable[[DriverSettings], Driver] = resolve_name(MAKERS[kind])
+    return make(
+        DriverSettings(code, json.loads(options), installation, run_dir, data_dir, base_image)
     )

@@ -5,13 +5,12 @@ import secrets
 import string
 from datetime import datetime
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from cryptography.fernet import InvalidToken
 from django.db import transaction
 
 from accounts import audit
 from accounts.access import Actor
+from accounts.encryption import cipher
 from accounts.errors import Conflict
 from accounts.models import Role
 from services.locks import lock_service
@@ -44,7 +43,7 @@ def create_key(
             name=name,
             built_in=built_in,
             digest=hashlib.sha256(plain.encode()).hexdigest(),
-            encrypted=_cipher().encrypt(plain.encode()),
+            encrypted=cipher().encrypt(plain.encode()),
             hint=plain[-4:],
             expires_at=expires_at,
             created_by=actor.user,
@@ -72,7 +71,7 @@ def key_for_call(actor: Actor, key: ApiKey) -> str:
 
 def _decrypted(key: ApiKey) -> str:
     try:
-        return _cipher().decrypt(bytes(key.encrypted)).decode()
+        return cipher().decrypt(bytes(key.encrypted)).decode()
     except InvalidToken as error:
         raise Conflict(
             "This key was stored with an encryption key that is not configured any more. "
@@ -120,12 +119,6 @@ def _check_new(service: Service, name: str, expires_at: datetime | None, now: da
 def _new_secret(service: Service) -> str:
     alphabet = string.ascii_letters + string.digits
     return f"DW-{service.pk}-" + "".join(secrets.choice(alphabet) for _ in range(SECRET_LENGTH))
-
-
-def _cipher() -> MultiFernet:
-    if not settings.ENCRYPTION_KEYS:
-        raise ImproperlyConfigured("Set SLIPWAY_ENCRYPTION_KEYS to a Fernet key.")
-    return MultiFernet([Fernet(key) for key in settings.ENCRYPTION_KEYS])
 
 
 def _write_down(actor: Actor, what: str, key: ApiKey, now: datetime) -> None:

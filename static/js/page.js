@@ -14,6 +14,8 @@ function relative(moment) {
 function localTime(moment, seconds) {
   const style = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
   if (seconds) style.second = "2-digit";
+  // A zone that the person chose comes before the browser's.
+  if (document.documentElement.dataset.tz) style.timeZone = document.documentElement.dataset.tz;
   return new Intl.DateTimeFormat("sv-SE", style).format(moment);
 }
 
