@@ -26,6 +26,7 @@ from networking.gateway.facts import (
 )
 from networking.gateway.snapshot import build
 from networking.gateway.xds import ControlPlane
+from networking.management.commands.run_xds import Server
 from tests.real.stack import free_port, until
 
 SERVICE = "ms-aaaaaaaaaaaa"
@@ -47,7 +48,8 @@ class Served:
             lifespan="off",
             timeout_graceful_shutdown=1,
         )
-        self.server = uvicorn.Server(config)
+        own = Server if isinstance(application, ControlPlane) else uvicorn.Server
+        self.server = own(config)
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
         until(lambda: self.server.started, 10, "a server of the test has started")
