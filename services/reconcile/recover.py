@@ -10,13 +10,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.conf import settings
-
 from services import locks
 from services.drivers.base import Driver, Observation, ObservedState
 from services.models import Instance, Region
 from services.operations.events import record_event
 from services.operations.instances import move
+from services.reconcile.specs import region_labels
 from services.regions import driver_for
 from services.states import CONSUMING, InstanceState
 
@@ -32,7 +31,7 @@ class Recovered:
 def recover(region: Region, *, now: datetime) -> Recovered:
     """Put a region's ended instances back to pending; raise DriverError when it does not answer."""
     driver = driver_for(region)
-    seen = {o.name: o for o in driver.observe({"slipway.installation": settings.INSTALLATION})}
+    seen = {o.name: o for o in driver.observe(region_labels(region))}
     rows = _instances(region)
     ended = [row for row in rows if not _runs(seen.get(row.name))]
     restarted = sum(

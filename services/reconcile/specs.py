@@ -6,7 +6,7 @@ from django.conf import settings
 
 from runtimes.registry import MODEL_MOUNT, Launch, command_and_environment, runtime
 from services.drivers.base import InstanceSpec, Mount, RuntimeImage
-from services.models import Artifact, CatalogEntry, Instance, Version
+from services.models import Artifact, CatalogEntry, Instance, Region, Version
 from services.reconcile.needs import needed
 
 
@@ -16,10 +16,18 @@ def runtime_image(entry: CatalogEntry) -> RuntimeImage:
     return RuntimeImage(chosen.image_name, context=chosen.context, reference=chosen.reference)
 
 
+def region_labels(region: Region) -> dict[str, str]:
+    """Return the labels of all instances of a region of this installation.
+
+    Two regions may share an engine or a machine; neither may take the other's for strays.
+    """
+    return {"slipway.installation": settings.INSTALLATION, "slipway.region": region.code}
+
+
 def labels(version: Version, instance: Instance) -> dict[str, str]:
     """Return the labels that make an instance ours and findable."""
     return {
-        "slipway.installation": settings.INSTALLATION,
+        **region_labels(version.service.region),
         "slipway.service": version.service_id,
         "slipway.version": version.pk,
         "slipway.instance": instance.pk,

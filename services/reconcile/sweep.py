@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
-
 from services.drivers.base import Driver, NoSuchInstance, Observation, ObservedState
 from services.enqueue import RECONCILE, send
 from services.models import Instance, Region, Version
 from services.reconcile.reconcile import probe_all
+from services.reconcile.specs import region_labels
 from services.regions import driver_for
 from services.states import Desired, InstanceState
 
@@ -41,7 +40,7 @@ class Swept:
 def sweep(region: Region, *, now: datetime) -> Swept:
     """Enqueue every version of a region that is not as wanted, and remove strays."""
     driver = driver_for(region)
-    seen = {o.name: o for o in driver.observe({"slipway.installation": settings.INSTALLATION})}
+    seen = {o.name: o for o in driver.observe(region_labels(region))}
     rows = list(Instance.objects.filter(version__service__region=region).select_related("version"))
     due = _drifted(driver, rows, seen, now) | _empty_versions(region)
     due -= _already_arranged(due, now)

@@ -92,6 +92,14 @@ def test_what_is_not_ours_is_never_touched(stage, settings):
     assert len(stage.running()) == 2
 
 
+def test_what_another_region_runs_on_the_same_machine_is_never_touched(stage):
+    service = stage.deploy()
+    stage.settle(service)
+    start_stray(stage, service, **{"slipway.region": "elsewhere"})
+    stage.later(3600)
+    assert swept(stage).strays == ()
+
+
 def test_a_deleted_service_whose_worker_died_is_found(stage):
     service = stage.deploy()
     version = service.versions.get().pk
