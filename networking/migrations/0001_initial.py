@@ -5,59 +5,80 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ReadPosition',
+            name="ReadPosition",
             fields=[
-                ('head', models.CharField(help_text='SHA-256 of the first line.', max_length=64, primary_key=True, serialize=False)),
-                ('path', models.CharField(max_length=1024)),
-                ('inode', models.CharField(max_length=24)),
-                ('offset', models.BigIntegerField(default=0)),
-                ('lines', models.BigIntegerField(default=0)),
-                ('unreadable', models.BigIntegerField(default=0)),
-                ('read_at', models.DateTimeField()),
+                (
+                    "head",
+                    models.CharField(
+                        help_text="SHA-256 of the first line.",
+                        max_length=64,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("path", models.CharField(max_length=1024)),
+                ("inode", models.CharField(max_length=24)),
+                ("offset", models.BigIntegerField(default=0)),
+                ("lines", models.BigIntegerField(default=0)),
+                ("unreadable", models.BigIntegerField(default=0)),
+                ("read_at", models.DateTimeField()),
             ],
             options={
-                'ordering': ['-read_at'],
+                "ordering": ["-read_at"],
             },
         ),
         migrations.CreateModel(
-            name='TrafficMinute',
+            name="TrafficMinute",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('service_id', models.CharField(blank=True, max_length=64)),
-                ('version_id', models.CharField(blank=True, max_length=64)),
-                ('key_id', models.CharField(blank=True, max_length=64)),
-                ('endpoint_id', models.CharField(blank=True, max_length=64)),
-                ('minute', models.DateTimeField()),
-                ('requests', models.BigIntegerField()),
-                ('succeeded', models.BigIntegerField(verbose_name='2xx')),
-                ('redirected', models.BigIntegerField(verbose_name='3xx')),
-                ('client_errors', models.BigIntegerField(verbose_name='4xx')),
-                ('server_errors', models.BigIntegerField(verbose_name='5xx')),
-                ('throttled', models.BigIntegerField(verbose_name='429')),
-                ('refused', models.BigIntegerField()),
-                ('unreachable', models.BigIntegerField()),
-                ('broken_off', models.BigIntegerField()),
-                ('timed_out', models.BigIntegerField()),
-                ('client_left', models.BigIntegerField()),
-                ('bytes_in', models.BigIntegerField()),
-                ('bytes_out', models.BigIntegerField()),
-                ('duration_ms', models.BigIntegerField()),
-                ('latency', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(), size=None)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("service_id", models.CharField(blank=True, max_length=64)),
+                ("version_id", models.CharField(blank=True, max_length=64)),
+                ("key_id", models.CharField(blank=True, max_length=64)),
+                ("endpoint_id", models.CharField(blank=True, max_length=64)),
+                ("minute", models.DateTimeField()),
+                ("requests", models.BigIntegerField()),
+                ("succeeded", models.BigIntegerField(verbose_name="2xx")),
+                ("redirected", models.BigIntegerField(verbose_name="3xx")),
+                ("client_errors", models.BigIntegerField(verbose_name="4xx")),
+                ("server_errors", models.BigIntegerField(verbose_name="5xx")),
+                ("throttled", models.BigIntegerField(verbose_name="429")),
+                ("refused", models.BigIntegerField()),
+                ("unreachable", models.BigIntegerField()),
+                ("broken_off", models.BigIntegerField()),
+                ("timed_out", models.BigIntegerField()),
+                ("client_left", models.BigIntegerField()),
+                ("bytes_in", models.BigIntegerField()),
+                ("bytes_out", models.BigIntegerField()),
+                ("duration_ms", models.BigIntegerField()),
+                (
+                    "latency",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.BigIntegerField(), size=None
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'traffic of a minute',
-                'verbose_name_plural': 'traffic by the minute',
-                'ordering': ['-minute'],
-                'indexes': [models.Index(fields=['minute'], name='networking__minute_d8e1b9_idx')],
-                'constraints': [models.UniqueConstraint(fields=('service_id', 'minute', 'version_id', 'key_id', 'endpoint_id'), name='one_row_a_minute')],
+                "verbose_name": "traffic of a minute",
+                "verbose_name_plural": "traffic by the minute",
+                "ordering": ["-minute"],
+                "indexes": [models.Index(fields=["minute"], name="networking__minute_d8e1b9_idx")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("service_id", "minute", "version_id", "key_id", "endpoint_id"),
+                        name="one_row_a_minute",
+                    )
+                ],
             },
         ),
     ]

@@ -18,14 +18,16 @@ MIB = 2**20
 class Command(BaseCommand):
     """Count the gateway's calls until stopped."""
 
+    # Pages do not matter here; loading them would only make a restart slower.
+    requires_system_checks = []
     help = "Count the calls in the gateway's access log, and rotate the log."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take where Envoy is asked to open its log anew, and from which size on."""
-        port = os.environ.get("SLIPWAY_GATEWAY_ADMIN_PORT") or "9901"
+        local = f"http://127.0.0.1:{settings.GATEWAY_ADMIN_PORT}"
         parser.add_argument(
             "--admin-url",
-            default=os.environ.get("SLIPWAY_GATEWAY_ADMIN_URL") or f"http://127.0.0.1:{port}",
+            default=os.environ.get("SLIPWAY_GATEWAY_ADMIN_URL") or local,
             help="Envoy's admin address; default: SLIPWAY_GATEWAY_ADMIN_URL, or this machine's",
         )
         parser.add_argument(
