@@ -15,18 +15,30 @@ DEFAULTS: dict[Limit.Code, int] = {
 }
 
 
+Overrides = dict[tuple[str, str | None, str | None], int]
+
+
+def overrides(*codes: Limit.Code) -> Overrides:
+    """Return what operators have set of these limits, by code, workspace and group."""
+    rows = Limit.objects.filter(code__in=codes)
+    return {(row.code, row.workspace_id, row.group_id): row.value for row in rows}
+
+
 def limit_value(
-    code: Limit.Code, *, workspace: Workspace | None = None, group: ResourceGroup | None = None
+    code: Limit.Code,
+    *,
+    workspace: Workspace | None = None,
+    group: ResourceGroup | None = None,
+    known: Overrides | None = None,
 ) -> int:
-    """Return the limit in force for a workspace or a group."""
-    rows = Limit.objects.filter(code=code)
-    found = {(row.workspace_id, row.group_id): row.value for row in rows}
+    """Return the limit in force for a workspace or a group; `known` spares the query."""
+    found = overrides(code) if known is None else known
     candidates: list[tuple[str | None, str | None]] = [(None, None)]
     if workspace is not None:
         candidates.insert(0, (workspace.pk, None))
     if group is not None:
         candidates.insert(0, (None, group.pk))
-    return next((found[key] for key in candidates if key in found), DEFAULTS[code])
+    return next((found[code, *key] for key in candidates if (code, *key) in found), DEFAULTS[code])
 
 
 def check_limit(

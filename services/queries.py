@@ -302,6 +302,11 @@ def get_key(service: Service, key_id: str) -> ApiKey:
     return key
 
 
+def keys_of(service: Service) -> QuerySet[ApiKey]:
+    """Return a service's keys as people look for them: the built-in one, then the newest."""
+    return service.api_keys.select_related("created_by").order_by("-built_in", "-created_at", "pk")
+
+
 def events_of(service: Service, level: str = "", text: str = "") -> QuerySet[Event]:
     """Return a service's events, newest first, perhaps of one level or with a text in them."""
     rows = service.events.all()
@@ -310,7 +315,8 @@ def events_of(service: Service, level: str = "", text: str = "") -> QuerySet[Eve
     if text:
         rows = rows.filter(
             Q(message__icontains=text)
-            | Q(reason__icontains=text)
+            # A page shows StartFailed as "Start failed".
+            | Q(reason__icontains=text.replace(" ", ""))
             | Q(resource_name__icontains=text)
         )
     return rows

@@ -16,7 +16,7 @@ from console.snippets import Call, snippets
 from networking.address import service_urls
 from services import progress
 from services.capacity import balance
-from services.models import ApiKey, Event, Service
+from services.models import Event, Service
 from services.queries import artifacts_of, events_of, instances_of
 from services.requests import SlipwayRequest, is_partial
 from services.states import CONSUMING, Desired, Status
@@ -69,8 +69,8 @@ def _live(service: Service, now: datetime) -> dict[str, Any]:
 
 def _facts(actor: Actor, service: Service, now: datetime) -> dict[str, Any]:
     version = service.versions.all()[0]
-    keys = [key for key in service.api_keys.all() if _usable(key, now)]
-    key = keys[0] if keys and actor.may(Role.DEVELOPER) else None
+    usable = service.api_keys.filter(enabled=True).exclude(expires_at__lte=now).first()
+    key = usable if actor.may(Role.DEVELOPER) else None
     urls = service_urls(service)
     call = Call(
         url=urls.snippet_url,
@@ -82,14 +82,10 @@ def _facts(actor: Actor, service: Service, now: datetime) -> dict[str, Any]:
     )
     return {
         "urls": urls,
-        "key": key or next(iter(keys), None),
+        "key": usable,
         "snippets": snippets(call),
         "occupancy": version.specification.cu * version.instance_count,
     }
-
-
-def _usable(key: ApiKey, now: datetime) -> bool:
-    return key.enabled and (key.expires_at is None or key.expires_at > now)
 
 
 def _asked_at(service: Service, events: list[Event]) -> datetime:

@@ -8,7 +8,7 @@ from accounts.errors import NotFound
 from runtimes.registry import runtime
 from services.capacity import Balance
 from services.catalog.fit import Fit
-from services.limits import limit_value
+from services.limits import Overrides, limit_value, overrides
 from services.models import CatalogEntry, Limit, Region, ResourceGroup, Service, Specification
 from services.queries import groups_of, specification_fits
 
@@ -22,7 +22,7 @@ class Offer:
     entry: CatalogEntry
     groups: list[tuple[ResourceGroup, Balance]]
     sizes: list[tuple[Specification, Fit]]
-    most_instances: int
+    limits: Overrides
 
     @classmethod
     def load(cls, actor: Actor, region: Region, slug: str) -> Self:
@@ -36,8 +36,14 @@ class Offer:
             entry=entry,
             groups=groups_of(actor, region),
             sizes=specification_fits(entry, region),
-            most_instances=limit_value(Limit.Code.INSTANCES_PER_SERVICE, workspace=actor.workspace),
+            limits=overrides(*Limit.Code),
         )
+
+    @property
+    def most_instances(self) -> int:
+        """Return how many instances a service may have."""
+        code = Limit.Code.INSTANCES_PER_SERVICE
+        return limit_value(code, workspace=self.actor.workspace, known=self.limits)
 
     @property
     def runtime(self) -> str:
@@ -58,12 +64,13 @@ class Offer:
 
     def services_left(self, group: ResourceGroup) -> tuple[int, int]:
         """Return how many services the group can still take, and its limit."""
-        limit = limit_value(Limit.Code.SERVICES_PER_GROUP, group=group)
+        limit = limit_value(Limit.Code.SERVICES_PER_GROUP, group=group, known=self.limits)
         return max(limit - group.services.count(), 0), limit
 
     def services_left_in_workspace(self) -> tuple[int, int]:
         """Return how many services the workspace can still have in the region, and its limit."""
         workspace = self.actor.workspace
-        limit = limit_value(Limit.Code.SERVICES_PER_WORKSPACE, workspace=workspace)
+        code = Limit.Code.SERVICES_PER_WORKSPACE
+        limit = limit_value(code, workspace=workspace, known=self.limits)
         here = Service.objects.filter(workspace=workspace, region=self.region).count()
         return max(limit - here, 0), limit

@@ -1,9 +1,13 @@
 """The API Key tab: add, view, disable, enable, delete."""
 
+from urllib.parse import urlencode
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,9 +19,11 @@ from accounts.views import apply_errors
 from services import operations
 from services.detail_forms import KeyForm
 from services.models import Service
-from services.queries import get_key
+from services.queries import get_key, keys_of
 from services.requests import SlipwayRequest, is_partial
 from services.views.page import asked, service_page
+
+PAGE_SIZE = 50
 
 
 @login_required
@@ -104,7 +110,8 @@ def _set_enabled(
     operations.set_key_enabled(actor, key, enabled=enabled, now=timezone.now())
     word = "enabled" if enabled else "disabled"
     messages.success(request, f"Key {key.name} is {word}; it is in force within a second.")
-    return redirect("services:keys", service.pk)
+    page = urlencode({"page": request.GET.get("page", "1")})
+    return redirect(f"{reverse('services:keys', args=[service.pk])}?{page}")
 
 
 def _page(
@@ -118,6 +125,6 @@ def _page(
         tab="keys",
         status=status,
         form=form,
-        keys=service.api_keys.select_related("created_by"),
+        page=Paginator(keys_of(service), PAGE_SIZE).get_page(request.GET.get("page")),
         now=timezone.now(),
     )

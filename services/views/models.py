@@ -14,6 +14,8 @@ from services.models import CatalogEntry
 from services.queries import specification_fits
 from services.requests import SlipwayRequest, is_partial, require_region
 
+MOST_SERVICES = 20
+
 
 @login_required
 @require_safe
@@ -44,12 +46,14 @@ def model(request: SlipwayRequest, slug: str) -> HttpResponse:
     entry = CatalogEntry.objects.filter(slug=slug, enabled=True).first()
     if entry is None:
         raise NotFound("The catalog has no such model, or it is not offered any more.")
+    running = entry.versions.filter(
+        service__workspace=actor.workspace, service__region=region
+    ).select_related("service")
     context = {
         "card": card_of(entry, region),
         "sizes": specification_fits(entry, region),
-        "running": entry.versions.filter(
-            service__workspace=actor.workspace, service__region=region
-        ).select_related("service"),
+        "running": list(running[:MOST_SERVICES]),
+        "more": max(running.count() - MOST_SERVICES, 0),
         "may_deploy": actor.may(Role.DEVELOPER),
     }
     return render(request, "services/model.html", context)

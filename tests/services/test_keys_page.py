@@ -118,3 +118,28 @@ def test_a_viewer_sees_no_buttons(viewer, service):
     html = client_of(viewer).get(page(service)).content.decode()
     assert "data-copy-secret" not in html
     assert "Only a developer" in html
+
+
+def add_many(browser, service: Service, count: int) -> None:
+    for number in range(count):
+        browser.post(page(service, "add/"), {"name": f"app-{number:02}"})
+
+
+def names(answer) -> list[str]:
+    return [key.name for key in answer.context["page"]]
+
+
+def test_many_keys_are_shown_by_pages_with_the_newest_at_the_top(browser, service):
+    add_many(browser, service, 50)
+    assert names(browser.get(page(service)))[:3] == ["built-in", "app-49", "app-48"]
+    assert names(browser.get(page(service, "?page=2"))) == ["app-00"]
+
+
+def test_whoever_disables_a_key_stays_on_its_page(browser, service):
+    add_many(browser, service, 50)
+    key = service.api_keys.get(name="app-00")
+    action = page(service, f"{key.pk}/disable/?page=2")
+    assert action in browser.get(page(service, "?page=2")).content.decode()
+    assert browser.post(action).headers["Location"] == page(service, "?page=2")
+    key.refresh_from_db()
+    assert not key.enabled

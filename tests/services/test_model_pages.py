@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from services.models import Node
+from services.models import Limit, Node
 from tests.factories import deploy_service, make_entry, make_place
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +71,18 @@ def test_the_page_of_a_model_leads_to_the_wizard_and_to_its_services(browser, ac
     page = browser.get("/models/tiny-chat/").content.decode()
     assert reverse("console:deploy_begin", args=["tiny-chat"]) in page
     assert "already-there" in page
+
+
+def test_the_page_of_a_model_with_many_services_leads_to_the_list_for_the_rest(
+    browser, actor, place
+):
+    Limit.objects.create(code=Limit.Code.SERVICES_PER_GROUP, value=50)
+    for number in range(22):
+        deploy_service(actor, place, f"demo-{number:02}")
+    page = browser.get("/models/tiny-chat/").content.decode()
+    assert "demo-19" in page
+    assert "demo-20" not in page
+    assert '<a href="/services/?q=Tiny+Chat">And 2 more</a>' in page
 
 
 def test_services_of_another_workspace_are_not_told_on_a_models_page(
