@@ -28,7 +28,10 @@ class Event(models.Model):
 
     class Meta:
         ordering = ["-last_at", "-id"]
-        indexes = [models.Index(fields=["service", "-last_at"])]
+        indexes = [
+            models.Index(fields=["service", "-last_at"]),
+            models.Index(fields=["-last_at", "-id"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.message}"
