@@ -7,12 +7,13 @@ from django.urls import NoReverseMatch, reverse
 
 @dataclass(frozen=True)
 class Entry:
-    """One link; `prefix` is the path under which it is the current one."""
+    """One link; it is the current one under its own path and under those in `also`."""
 
     label: str
     route: str
     icon: str
     operators_only: bool = False
+    also: tuple[str, ...] = ()
 
 
 GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
@@ -21,7 +22,7 @@ GROUPS: tuple[tuple[str, tuple[Entry, ...]], ...] = (
         "Serve",
         (
             Entry("Model Service", "services:list", "server"),
-            Entry("Model List", "services:models", "box"),
+            Entry("Model List", "services:models", "box", also=("/deploy/",)),
             Entry("Debug", "console:debug_any", "message"),
         ),
     ),
@@ -56,7 +57,12 @@ def navigation(path: str, *, operator: bool) -> list[tuple[str, list[dict[str, o
     shown = []
     for title, entries in GROUPS:
         links = [
-            {"label": entry.label, "icon": entry.icon, "url": url, "current": _current(url, path)}
+            {
+                "label": entry.label,
+                "icon": entry.icon,
+                "url": url,
+                "current": _current(url, entry, path),
+            }
             for entry in entries
             if (url := _url(entry, operator=operator))
         ]
@@ -74,5 +80,5 @@ def _url(entry: Entry, *, operator: bool) -> str:
         return ""
 
 
-def _current(url: str, path: str) -> bool:
-    return path == url if url == "/" else path.startswith(url)
+def _current(url: str, entry: Entry, path: str) -> bool:
+    return path == url if url == "/" else path.startswith((url, *entry.also))

@@ -20,6 +20,7 @@ register = template.Library()
 
 NO_VALUE = "–"
 CLASS_ATTRIBUTE = re.compile(r'\sclass="[^"]*"')
+WORD = re.compile(r"[A-Z][a-z]+")
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 STEP = 1024
 INSTANCE_COLOURS = {
@@ -76,6 +77,13 @@ def instance_state(value: str, reason: str = "") -> dict[str, object]:
 def level(value: str) -> dict[str, object]:
     """Show an event's level: dot and word."""
     return {"label": value.capitalize(), "colour": LEVEL_COLOURS.get(value, "secondary")}
+
+
+@register.filter
+def reason_words(reason: str) -> str:
+    """Show an event's reason, a word for programs, to people: `StartFailed` as `Start failed`."""
+    words = WORD.findall(reason.removeprefix("Service")) or [reason]
+    return " ".join(words).capitalize()
 
 
 @register.inclusion_tag("components/copy.html")

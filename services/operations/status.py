@@ -20,6 +20,10 @@ LEVELS = {
     Status.FAILED: Event.Level.ERROR,
     Status.DEGRADED: Event.Level.WARNING,
 }
+MESSAGES = {
+    Status.RUNNING: "every instance answers",
+    Status.STOPPED: "no instance runs any more",
+}
 
 
 def refresh_status(service_id: str, *, now: datetime) -> None:
@@ -34,7 +38,7 @@ def refresh_status(service_id: str, *, now: datetime) -> None:
         service.status, service.status_reason = status, reason
         service.save(update_fields=["status", "status_reason", "updated_at"])
         if changed and status in {Status.RUNNING, Status.FAILED, Status.DEGRADED, Status.STOPPED}:
-            message = LOOKS[status].label + (f": {reason}" if reason else "")
+            message = reason or MESSAGES.get(status, LOOKS[status].label)
             record_event(
                 service,
                 f"Service{LOOKS[status].label}",

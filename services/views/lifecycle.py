@@ -21,9 +21,12 @@ from services.views.page import asked, header, service_page
 @login_required
 @require_safe
 def status(request: SlipwayRequest, service_id: str) -> HttpResponse:
-    """Return the header's live part."""
+    """Return the header's live part; the page hears of a status other than the `shown` one."""
     actor, service = asked(request, service_id)
-    return render(request, "services/_service_status.html", header(actor, service))
+    answer = render(request, "services/_service_status.html", header(actor, service))
+    if request.GET.get("shown") != service.status:
+        answer["HX-Trigger"] = "status-changed"
+    return answer
 
 
 @login_required

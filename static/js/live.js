@@ -70,5 +70,6 @@
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) document.querySelectorAll("[data-live]").forEach((part) => htmx.trigger(part, "refresh"));
   });
+  document.addEventListener("DOMContentLoaded", show);
   setInterval(show, 1000);
 })();

@@ -41,14 +41,15 @@ def test_a_starting_service_shows_its_steps_and_polls(browser, service):
     html = browser.get(page(service)).content.decode()
     assert "sw-step-active" in html
     assert "Health check" in html
-    assert 'hx-trigger="every 2s"' in html
+    assert "every 2s" in html
 
 
-def test_a_running_service_shows_no_steps_and_does_not_poll(browser, service):
+def test_a_running_service_shows_no_steps_and_polls_its_status_seldom(browser, service):
     factories.make_ready(service)
     html = browser.get(page(service)).content.decode()
     assert "sw-step-active" not in html
-    assert 'hx-trigger="every 2s"' not in html
+    assert "every 2s" not in html
+    assert "every 8s" in html
 
 
 def test_a_failed_service_shows_its_reason_and_offers_to_try_again(browser, service):
@@ -142,7 +143,7 @@ def test_events_can_be_filtered_by_text(browser, service):
 def test_events_can_be_filtered_by_level(browser, service):
     factories.make_failed(service)
     html = browser.get(page(service, "events/?level=error")).content.decode()
-    assert "ServiceFailed" in html
+    assert 'title="ServiceFailed">Failed<' in html
     assert "<strong>Deployed</strong>" not in html
 
 
@@ -150,3 +151,21 @@ def test_the_status_alone_brings_the_buttons_with_it(browser, service):
     html = browser.get(page(service, "status/"), headers={"HX-Request": "true"}).content.decode()
     assert 'hx-swap-oob="true"' in html
     assert "Pending" in html
+
+
+def test_a_page_hears_of_a_status_other_than_the_one_it_shows(browser, service):
+    factories.make_ready(service)
+    same = browser.get(page(service, "status/?shown=running"))
+    other = browser.get(page(service, "status/?shown=starting"))
+    assert "HX-Trigger" not in same
+    assert other["HX-Trigger"] == "status-changed"
+
+
+def test_events_are_found_by_the_words_that_the_page_shows(browser, service):
+    html = browser.get(page(service, "events/?text=key+added")).content.decode()
+    assert ">Key added<" in html
+
+
+def test_the_wizard_is_under_the_model_list_in_the_left_bar(browser):
+    html = browser.get("/deploy/tiny-chat/resources/").content.decode()
+    assert 'href="/models/" aria-current="page"' in html
