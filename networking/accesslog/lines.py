@@ -2,9 +2,8 @@
 
 import json
 import math
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 LONGEST_ID = 64
 # The sum of a whole log of the largest numbers still fits a Postgres bigint.
@@ -17,8 +16,7 @@ MILLISECONDS = 1000
 MOST_STARTS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One call as the gateway saw it end; times are seconds since 1970, ids empty when unknown."""
 
     started: float

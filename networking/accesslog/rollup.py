@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from networking.accesslog.histogram import BUCKETS, bucket_of
 from networking.accesslog.lines import Call, Unreadable, parse, salvage
@@ -15,8 +16,7 @@ TIMED_OUT = frozenset({"UT", "SI", "DT", "UMSDR"})
 CLIENT_LEFT = frozenset({"DC", "DR"})
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Subject:
+class Subject(NamedTuple):
     """What a row of counts is about; `minute` is its first second since 1970."""
 
     service_id: str

@@ -110,4 +110,4 @@ def _locked_position(file: LogFile, now: datetime) -> ReadPosition:
 def _rows(batch: Batch) -> str:
     # One order for all writers, so that two of them never wait for each other.
     ordered = sorted(batch.minutes.items())
-    return json.dumps([asdict(subject) | asdict(counts) for subject, counts in ordered])
+    return json.dumps([subject._asdict() | asdict(counts) for subject, counts in ordered])

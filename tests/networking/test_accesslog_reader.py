@@ -6,11 +6,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 
 from networking.accesslog import files, store
 from networking.accesslog.reader import Admin, Reader, alone, follow
 from networking.accesslog.rollup import fold
+from networking.management.commands.read_access_log import Command
 from networking.models import ReadPosition, TrafficMinute
 from networking.tasks import forget_traffic
 from networking.traffic import MINUTES_KEPT_FOR, forget_old_minutes
@@ -291,6 +293,14 @@ def test_an_envoy_that_cannot_be_asked_is_reported_once(monkeypatch, caplog):
         admin.reopen()
         told.append(caplog.text.count("cannot be asked"))
     assert told == [1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("size", ["0", "-1", "big", "nan", "inf"])
+def test_a_size_that_makes_no_sense_is_refused(size):
+    parser = Command().create_parser("manage.py", "read_access_log")
+
+    with pytest.raises(CommandError, match="not a number of MiB above 0"):
+        parser.parse_args(["--rotate-mib", size])
 
 
 def test_minutes_past_their_time_are_forgotten(log, monkeypatch):
