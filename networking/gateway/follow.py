@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 
 import psycopg
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, connection
 from psycopg.conninfo import make_conninfo
 
 from networking.gateway.queries import gateway_services
@@ -22,8 +22,11 @@ Publish = Callable[[Snapshot], Awaitable[None]]
 
 def load(regions: Sequence[str]) -> Snapshot:
     """Return the snapshot of these regions, all when empty, as the rows are now."""
-    close_old_connections()
-    return build(gateway_services(regions))
+    try:
+        return build(gateway_services(regions))
+    finally:
+        # Whichever thread reads next opens its own; none is kept through an absence.
+        connection.close()
 
 
 async def follow(regions: Sequence[str], publish: Publish) -> None:

@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from networking.gateway.snapshot import KINDS, Discovery, Snapshot
@@ -14,6 +16,10 @@ HOLD_SECONDS = 25.0
 REFUSED_SECONDS = 1.0
 LARGEST_REQUEST = 1024 * 1024
 PREFIX = "/v3/discovery:"
+REFUSAL = (
+    "Envoy refused the %s of version %s and keeps the former ones;"
+    " its admin page /config_dump tells why under error_state."
+)
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -27,6 +33,15 @@ class Refused(Exception):
         self.status = status
 
 
+@dataclass(frozen=True)
+class Told:
+    """The last answer to one asker: what it had, what it was told, and when (monotonic)."""
+
+    had: str
+    version: str
+    at: float
+
+
 class ControlPlane:
     """An ASGI application over the newest snapshot."""
 
@@ -34,6 +49,7 @@ class ControlPlane:
         self.snapshot: Snapshot | None = None
         self._closing = False
         self._changed = asyncio.Condition()
+        self._told: dict[tuple[str, str, str], Told] = {}
 
     async def publish(self, snapshot: Snapshot) -> None:
         """Take a newer snapshot and wake the polls that wait for one."""
@@ -48,7 +64,7 @@ class ControlPlane:
             self._changed.notify_all()
 
     async def __call__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
-        """Answer one discovery request: at once if there is news, else when there is."""
+        """Answer one discovery request: at once if there is news, else when there is some."""
         if scope["type"] != "http":
             return
         try:
@@ -57,13 +73,23 @@ class ControlPlane:
         except Refused as refusal:
             await _answer(send, refusal.status, json.dumps({"error": str(refusal)}).encode())
             return
-        refused = request.get("error_detail")
-        if refused:
-            logger.error("Envoy refused the %s and keeps the former ones: %s", kind, refused)
-            # It asks again at once, and would get the same again at once.
-            await asyncio.sleep(REFUSED_SECONDS)
-        news = await self._news(kind, str(request.get("version_info", "")))
+        asker = (str((scope.get("client") or ("",))[0]), str(request.get("node")), kind)
+        had = str(request.get("version_info", ""))
+        await self._calm(asker, had)
+        news = await self._news(kind, had)
+        if news:
+            self._told[asker] = Told(had, news.version, time.monotonic())
         await _answer(send, 200 if news else 304, news.answer if news else b"")
+
+    async def _calm(self, asker: tuple[str, str, str], had: str) -> None:
+        """Hold back who refused the newest version: Envoy says so only by asking again at once."""
+        told, kind = self._told.get(asker), asker[-1]
+        newest = self.snapshot.of(kind).version if self.snapshot else ""
+        if told is None or (told.had, told.version) != (had, newest):
+            return
+        if time.monotonic() - told.at < REFUSED_SECONDS:
+            logger.error(REFUSAL, kind, newest)
+            await asyncio.sleep(REFUSED_SECONDS)
 
     async def _news(self, kind: str, version: str) -> Discovery | None:
         """Wait for another version than Envoy has; None when there is none for a while."""

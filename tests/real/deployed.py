@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, Page
@@ -21,9 +22,18 @@ def deploy(stack: Stack, model: str, name: str) -> str:
 
 
 def delete(stack: Stack, service: str) -> None:
-    """Delete a service and wait until its rows are gone."""
-    stack.manage("delete", service, "--yes")
-    until(lambda: service not in stack.manage("services"), 60, f"{service} is gone")
+    """Delete a service with all it owns."""
+    stack.manage("delete", service, "--yes", "--even-if-running")
+
+
+@contextmanager
+def deployed(stack: Stack, **models: str) -> Iterator[dict[str, str]]:
+    """Deploy models side by side, each under its name; yield their ids, delete them at the end."""
+    with ThreadPoolExecutor() as several:
+        ids = several.map(lambda item: deploy(stack, item[1], item[0]), models.items())
+        services = dict(zip(models, ids, strict=True))
+        yield services
+        list(several.map(lambda service: delete(stack, service), services.values()))
 
 
 @contextmanager
@@ -41,7 +51,7 @@ def signed_in(browser: Browser, stack: Stack, **options: object) -> Iterator[Pag
         yield tab
     finally:
         context.close()
-    assert not problems
+    assert problems == []
 
 
 def watch(tab: Page) -> list[str]:

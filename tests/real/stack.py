@@ -1,5 +1,6 @@
 """The whole product as `make run` starts it, for tests that use it as a person would."""
 
+import json
 import os
 import re
 import signal
@@ -8,15 +9,24 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 90
+MAKE_TOKEN = """
+from accounts.models import AccessToken, User
+from accounts.operations import token_digest
+AccessToken.objects.create(
+    user=User.objects.get(username="admin"), name="t", digest=token_digest("slp_t"), hint="t"
+)
+print("slp_t")
+"""
 T = TypeVar("T")
 
 
@@ -52,6 +62,7 @@ class Stack:
     lines: list[str] = field(default_factory=list)
     password: str = "a-password-for-tests"
     process: subprocess.Popen[str] | None = None
+    token: str = ""
 
     @property
     def url(self) -> str:
@@ -117,6 +128,25 @@ class Stack:
         if ok and done.returncode:
             raise AssertionError(f"{arguments}: {done.stdout}{done.stderr}")
         return done.stdout + done.stderr
+
+    def ask(self, question: str) -> str:
+        """Run a line of Python in the product's own shell and return what it printed."""
+        return self.manage("shell", "--verbosity", "0", "--command", question).strip()
+
+    def api(self, path: str) -> Any:
+        """Ask the REST API as the administrator."""
+        if not self.token:
+            self.token = self.ask(MAKE_TOKEN).splitlines()[-1]
+        request = urllib.request.Request(
+            f"{self.url}/api/v1/{path}", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def services(self, region: str = "local") -> dict[str, dict[str, Any]]:
+        """Return the services of a region by name."""
+        rows = self.api(f"services/?region={region}&limit=100")["results"]
+        return {row["name"]: row for row in rows}
 
     def pids(self, pattern: str) -> list[int]:
         """Return the processes below the supervisor whose command line matches."""

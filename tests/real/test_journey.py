@@ -95,16 +95,17 @@ def stop_and_start(page: Page, stack: Stack, service: str, key: str) -> None:
     until(lambda: status_of(url, key) == 200, 3, "a started service answers")
 
 
-def delete(page: Page, stack: Stack, service: str, name: str) -> None:
+def delete(page: Page, stack: Stack, region: str, service: str, name: str) -> None:
     page.goto(f"{stack.url}/services/{service}/delete/")
     page.fill("#id_confirmation", name)
     page.check("#id_even_if_running")
     page.get_by_role("button", name="Delete the service").click()
     until(lambda: status_of(f"{stack.gateway}/{service}", "DW-x") == 404, 30, "it is unknown")
-    until(lambda: service not in stack.manage("services"), 60, "its rows are gone")
+    until(lambda: name not in stack.services(region), 60, "its rows are gone")
 
 
-def journey(page: Page, stack: Stack, name: str) -> str:
+def journey(page: Page, stack: Stack, region: str, name: str) -> str:
+    switch_region(page, region)
     service = deploy(page, name)
     wait_until_running(page)
     curl = copied_curl(page)
@@ -115,19 +116,17 @@ def journey(page: Page, stack: Stack, name: str) -> str:
     key = key_in(curl)
     disable_and_enable_key(page, stack, service, key)
     stop_and_start(page, stack, service, key)
-    delete(page, stack, service, name)
+    delete(page, stack, region, service, name)
     return service
 
 
 def test_a_model_on_processes_from_the_list_to_an_answer_and_away(page, stack):
-    switch_region(page, "local")
-    service = journey(page, stack, "by-process")
+    service = journey(page, stack, "local", "by-process")
     assert not list((stack.folder / "run").glob(f"**/{service}*"))
     assert not [line for line in stack.leftovers() if service in line]
 
 
 def test_a_model_on_docker_from_the_list_to_an_answer_and_away(page, stack, docker_engine):
-    switch_region(page, "docker")
-    service = journey(page, stack, "by-docker")
+    service = journey(page, stack, "docker", "by-docker")
     label = {"label": f"slipway.service={service}"}
     assert not docker_engine.containers.list(all=True, filters=label)

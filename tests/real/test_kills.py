@@ -17,6 +17,14 @@ from tests.real.stack import Stack, until
 pytestmark = pytest.mark.real
 
 HEAL_SECONDS = 30
+LEDGER_AGREES = """
+from billing.models import CuInterval
+from services.models import Instance
+from services.states import CONSUMING
+taking = Instance.objects.filter(state__in=CONSUMING).values_list("pk", flat=True)
+open_now = CuInterval.objects.filter(ended_at=None).values_list("instance_id", flat=True)
+print(sorted(taking) == sorted(open_now))
+"""
 
 
 class Caller:
@@ -59,9 +67,9 @@ def key_of(stack: Stack, name: str) -> str:
     return next(word for word in printed.split() if word.startswith("DW-"))
 
 
-def service_id(stack: Stack, name: str) -> str:
-    rows = stack.manage("services").splitlines()
-    return next(row.split()[0] for row in rows if f" {name} " in row)
+def ledger_agrees(stack: Stack) -> bool:
+    """Say whether exactly the instances that the driver runs take CU in the ledger."""
+    return stack.ask(LEDGER_AGREES) == "True"
 
 
 @pytest.fixture(scope="module")
@@ -71,13 +79,13 @@ def caller(stack) -> Iterator[Caller]:
         "deploy", "smollm2-135m-instruct", "--name", "victim", "--region", "local",
         "--instances", "2", "--wait",
     )  # fmt: skip
-    service = service_id(stack, "victim")
+    service = stack.services()["victim"]["id"]
     key = key_of(stack, "victim")
     made = Caller(f"{stack.gateway}/{service}", key)
     until(lambda: made.ask() == 200, 5, "the service answers")
     yield made
     stack.manage("delete", "victim", "--yes", "--even-if-running")
-    until(lambda: service not in stack.manage("services"), 60, "it is deleted")
+    until(lambda: "victim" not in stack.services(), 60, "it is deleted")
 
 
 def instance_pids(stack: Stack) -> list[int]:
@@ -136,7 +144,8 @@ def test_a_killed_instance_is_replaced_and_the_other_answers_meanwhile(stack, ca
         os.kill(victim, signal.SIGKILL)
         until(lambda: len(set(instance_pids(stack)) - before) == 1, HEAL_SECONDS, "a new one")
     assert answers.count(200) >= len(answers) - 1
-    until(lambda: "2/2" in stack.manage("services"), HEAL_SECONDS, "both are ready")
+    until(lambda: stack.services()["victim"]["status"] == "running", HEAL_SECONDS, "both serve")
+    assert ledger_agrees(stack)
 
 
 def test_a_worker_killed_in_the_middle_of_a_deployment_loses_nothing(stack, caller):
@@ -144,15 +153,13 @@ def test_a_worker_killed_in_the_middle_of_a_deployment_loses_nothing(stack, call
     stack.kill("celery.* control")
     stack.kill("celery.* prepare")
     until(
-        lambda: any(
-            "interrupted" in r and " running " in r for r in stack.manage("services").splitlines()
-        ),
+        lambda: stack.services()["interrupted"]["status"] == "running",
         90,
         "the deployment is running all the same",
     )
-    assert len(stack.manage("services").split("interrupted")) == 2
+    assert ledger_agrees(stack)
     stack.manage("delete", "interrupted", "--yes", "--even-if-running")
-    until(lambda: "interrupted" not in stack.manage("services"), 60, "it is deleted")
+    until(lambda: "interrupted" not in stack.services(), 60, "it is deleted")
 
 
 def test_a_killed_supervisor_is_followed_by_the_next_run(stack, caller):
@@ -163,7 +170,8 @@ def test_a_killed_supervisor_is_followed_by_the_next_run(stack, caller):
     stack.start()
     until(lambda: fresh(caller).ask() == 200, HEAL_SECONDS, "the service answers")
     assert set(instance_pids(stack)) == before
-    assert "victim" in stack.manage("services")
+    assert stack.services()["victim"]["status"] == "running"
+    assert ledger_agrees(stack)
 
 
 def _page_status(stack: Stack) -> int:

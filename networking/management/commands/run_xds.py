@@ -37,7 +37,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Close the control plane, then the server."""
-        await cast(ControlPlane, self.config.app).close()
+        await cast("ControlPlane", self.config.app).close()
         await super().shutdown(sockets)
 
 

@@ -33,6 +33,9 @@ SERVICE = "ms-aaaaaaaaaaaa"
 OTHER = "ms-bbbbbbbbbbbb"
 KEY = f"DW-{SERVICE}-" + "k" * 40
 STREAM_PARTS = 5
+AUTH = {"Authorization": KEY}
+JSON = {"Content-Type": "application/json"}
+HOST = {"Host": f"{SERVICE}.here.slipway.localhost"}
 
 
 class Served:
@@ -265,3 +268,18 @@ def running(gateway: Gateway) -> Iterator[Gateway]:
         yield gateway
     finally:
         gateway.stop()
+
+
+def get(gateway: Gateway, path: str = "/", **headers: str) -> httpx.Response:
+    """Call SERVICE by the path form, with its key unless other headers are given."""
+    return httpx.get(gateway.path_url + path, headers=headers or AUTH, timeout=30)
+
+
+def refusal(response: httpx.Response) -> tuple[int, str]:
+    """Return status and code of a refusal, whose shape must be OpenAI's."""
+    assert response.headers["content-type"] == "application/json"
+    error = response.json()["error"]
+    assert set(error) == {"message", "type", "param", "code", "request_id"}
+    assert error["message"]
+    assert error["request_id"] == response.headers["x-request-id"]
+    return response.status_code, error["code"]
