@@ -51,6 +51,9 @@ from services.states import CONSUMING, TROUBLE, InstanceState, Status
 # A version that answers requests, fully or in part.
 SERVING = (Status.RUNNING, Status.UPDATING, Status.DEGRADED)
 
+# A service's versions with all that is shown of them, in one more query for any number of services.
+VERSIONS = Prefetch("versions", queryset=Version.objects.select_related("entry", "specification"))
+
 SORTS: Mapping[str, str] = {
     "name": "name",
     "status": "status",
@@ -88,9 +91,7 @@ def get_service(actor: Actor, service_id: str) -> Service:
     """Return a service of the actor's workspace; raise NotFound for any other."""
     service = (
         Service.objects.select_related("region", "group", "created_by", "workspace")
-        .prefetch_related(
-            Prefetch("versions", queryset=Version.objects.select_related("entry", "specification"))
-        )
+        .prefetch_related(VERSIONS)
         .filter(pk=service_id, workspace=actor.workspace)
         .first()
     )
@@ -103,7 +104,7 @@ def service_list(actor: Actor, region: Region, wanted: ServiceFilter) -> QuerySe
     """Return the services of a workspace and region, as filtered and sorted.
 
     Each has `cu` (held), `charged_cu` (taken at this moment), `running_versions`, `all_versions`
-    and `model_name`; its `versions` come with entry and specification in one more query.
+    and `model_name`.
     """
     rows = Service.objects.filter(workspace=actor.workspace, region=region)
     for field, value in (
@@ -123,9 +124,6 @@ def service_list(actor: Actor, region: Region, wanted: ServiceFilter) -> QuerySe
             model_name=_of_versions(Min("entry__name"), ""),
             cu=_cu_of_service(Instance.objects.all()),
             charged_cu=_cu_of_service(Instance.objects.filter(state__in=CONSUMING)),
-        )
-        .prefetch_related(
-            Prefetch("versions", queryset=Version.objects.select_related("entry", "specification"))
         )
         .order_by(_order(wanted.sort), "pk")
     )

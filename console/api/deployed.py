@@ -22,7 +22,14 @@ from console.api.shapes import (
 from services import operations
 from services.environment import unmasked
 from services.models import CatalogEntry, Region, ResourceGroup, Specification
-from services.queries import ServiceFilter, events_of, groups_of, instances_of, service_list
+from services.queries import (
+    VERSIONS,
+    ServiceFilter,
+    events_of,
+    groups_of,
+    instances_of,
+    service_list,
+)
 
 
 class Services(Endpoint):
@@ -38,7 +45,8 @@ class Services(Endpoint):
             sort=self.query("sort") or "-created",
         )
         region = self.region(self.query("region"))
-        return paged(self, service_list(self.actor, region, wanted), ServiceShape)
+        rows = service_list(self.actor, region, wanted).prefetch_related(VERSIONS)
+        return paged(self, rows, ServiceShape)
 
     def post(self, request: Request) -> Response:
         """Deploy a service and return it as it is: pending."""
