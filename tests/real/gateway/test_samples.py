@@ -31,7 +31,7 @@ SHELL = (
 )
 SHELL_EMBEDDING = (
     """curl -X POST "{url}/v1/embeddings" -H "Authorization: {key}" """
-    """-H "Content-Type: application/json" -d '{{ "input": "This is a piece of text", "model": "bge-m3" }}' -s"""
+    """-H "Content-Type: application/json" -d '{{ "input": "A text", "model": "bge-m3" }}' -s"""
 )
 
 
