@@ -16,6 +16,11 @@ app.conf.beat_schedule = {
         # A timer's message that nobody took in time is worth nothing: the next one is due.
         "options": {"expires": 5.0},
     },
+    "forget-traffic": {
+        "task": "networking.tasks.forget_traffic",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "refresh-nodes": {
         "task": "services.tasks.refresh_nodes",
         "schedule": 60.0,
