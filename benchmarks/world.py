@@ -72,7 +72,8 @@ class World:
         state: InstanceState = InstanceState.PENDING,
     ) -> None:
         """Add running services, with `instances` in one state and `keys` each."""
-        made = Service.objects.bulk_create(self._service(n) for n in range(services))
+        first = Service.objects.filter(workspace=self.workspace).count()
+        made = Service.objects.bulk_create(self._service(first + n) for n in range(services))
         versions = Version.objects.bulk_create(self._version(s, instances) for s in made)
         Instance.objects.bulk_create(
             (self._instance(v, n, state) for v in versions for n in range(instances)),

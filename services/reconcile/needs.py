@@ -17,8 +17,11 @@ def keys(version: Version) -> list[Key]:
 
 def needed(version: Version) -> list[Artifact]:
     """Return the artifacts of a version in its region, creating the rows that are missing."""
-    region = version.service.region
+    region, wanted = version.service.region, keys(version)
+    rows = Artifact.objects.filter(region=region, key__in=[key for _, key in wanted])
+    found = {(row.kind, row.key): row for row in rows}
     return [
-        Artifact.objects.get_or_create(region=region, kind=kind, key=key)[0]
-        for kind, key in keys(version)
+        found.get((kind, key))
+        or Artifact.objects.get_or_create(region=region, kind=kind, key=key)[0]
+        for kind, key in wanted
     ]

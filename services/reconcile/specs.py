@@ -39,6 +39,7 @@ def instance_spec(version: Version, instance: Instance) -> InstanceSpec:
     """Return what a driver needs to start an instance; its artifacts must be ready."""
     entry, specification = version.entry, version.specification
     chosen = runtime(entry.runtime)
+    places = {artifact.kind: artifact.location for artifact in needed(version)}
     launch = Launch(
         model_name=entry.slug,
         vcpu=specification.vcpu,
@@ -50,22 +51,17 @@ def instance_spec(version: Version, instance: Instance) -> InstanceSpec:
     return InstanceSpec(
         name=instance.name,
         labels=labels(version, instance),
-        image=_location(version, Artifact.Kind.IMAGE),
+        image=places.get(Artifact.Kind.IMAGE, ""),
         command=command,
         env={**version.environment, **environment},
         port=chosen.port,
         vcpu=specification.vcpu,
         memory_mib=specification.memory_mib,
         gpus=specification.gpus,
-        mounts=_mounts(version),
+        mounts=_mounts(places.get(Artifact.Kind.MODEL, "")),
         shared_memory_mib=chosen.shared_memory_mib,
     )
 
 
-def _mounts(version: Version) -> list[Mount]:
-    location = _location(version, Artifact.Kind.MODEL)
+def _mounts(location: str) -> list[Mount]:
     return [Mount(Path(location), MODEL_MOUNT)] if location else []
-
-
-def _location(version: Version, kind: Artifact.Kind) -> str:
-    return next((a.location for a in needed(version) if a.kind == kind), "")
