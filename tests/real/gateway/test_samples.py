@@ -27,7 +27,8 @@ LONG = "x" * 200_000 + '"}'
 # The two samples of the service's documents, but for address and key.
 SHELL = (
     """curl -X POST {url}/v1/completions -H "Authorization: {key}" """
-    """-H "Content-Type: application/json" -d '{{"prompt":"AI、機械学習の違いは何ですか?", "stream":"false", "max_tokens": 1024}}' -s"""
+    """-H "Content-Type: application/json" """
+    """-d '{{"prompt":"AI、機械学習の違いは何ですか?", "stream":"false", "max_tokens": 1024}}' -s"""
 )
 SHELL_EMBEDDING = (
     """curl -X POST "{url}/v1/embeddings" -H "Authorization: {key}" """
