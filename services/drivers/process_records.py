@@ -16,6 +16,7 @@ import psutil
 
 from services.drivers.base import InstanceSpec, Mount, Observation, ObservedState
 from services.drivers.machine import this_machine
+from services.drivers.native_libraries import native_folder
 
 # Every process of an instance has its folder here, which tells it from a reused process number.
 MARK = "SLIPWAY_INSTANCE_DIR"
@@ -69,6 +70,8 @@ def launch_of(spec: InstanceSpec, host: str, port: int, directory: Path) -> dict
     image = Path(spec.image)
     given = {name: os.environ[name] for name in INHERITED if name in os.environ}
     given["PATH"] = f"{image / 'bin'}{os.pathsep}{given.get('PATH', os.defpath)}"
+    if native := native_folder(image):
+        given["LD_LIBRARY_PATH"] = str(native)
     chosen = {name: fill(value) for name, value in spec.env.items()}
     own = {"HOST": host, "PORT": str(port), MARK: str(directory)}
     command = [fill(word) for word in spec.command]

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from services.drivers.base import DriverError, PermanentFailure, Progress
+from services.drivers.native_libraries import keep_library, missing_libraries
 
 MARKER = "slipway.json"
 LAST_LINES = 5
@@ -39,7 +40,9 @@ def build_environment(
 
 
 def _digest(requirements: Path, context: Path) -> str:
-    told = requirements.read_bytes() + f"{sys.version}{sys.prefix}{context}".encode()
+    libraries = context / "libraries.txt"
+    more = libraries.read_bytes() if libraries.exists() else b""
+    told = requirements.read_bytes() + more + f"{sys.version}{sys.prefix}{context}".encode()
     return hashlib.sha256(told).hexdigest()[:12]
 
 
@@ -52,6 +55,9 @@ def _build(name: str, folder: Path, requirements: Path, report: Callable[[Progre
     _run(make, name)
     report(Progress(f"Installing the packages of {name}", 1, 2))
     _run(install, name)
+    for library in missing_libraries(requirements.parent):
+        report(Progress(f"Fetching {library.name}, which this machine lacks", 1, 2))
+        keep_library(library, folder, lambda what, where: _run(_unpack(folder, what, where), name))
     report(Progress(f"The packages of {name} are installed", 2, 2))
 
 
@@ -67,6 +73,16 @@ def _commands(folder: Path, requirements: Path) -> tuple[list[str], list[str]]:
         [sys.executable, "-m", "venv", str(folder)],
         [python, "-m", "pip", "install", "--no-input", "-r", str(requirements)],
     )
+
+
+def _unpack(folder: Path, requirement: str, target: Path) -> list[str]:
+    """Return the command that puts a package alone, without its dependencies, into a folder."""
+    python = str(folder / "bin" / "python")
+    alone = ["--no-deps", "--only-binary", ":all:", "--target", str(target), requirement]
+    uv = Path(sys.executable).with_name("uv")
+    if uv.exists():
+        return [str(uv), "pip", "install", "--no-config", "--python", python, *alone]
+    return [python, "-m", "pip", "install", "--no-input", *alone]
 
 
 def _run(command: list[str], name: str) -> None:
