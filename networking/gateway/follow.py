@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import psycopg
 from django.db import DatabaseError, InterfaceError, connection
@@ -16,7 +17,7 @@ CHANNEL = "slipway_gateway"
 REFRESH_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 # A database that went away without a word is noticed after 10 to 20 s.
-KEEPALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 2}
+KEEPALIVE = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "2"}
 Publish = Callable[[Snapshot], Awaitable[None]]
 
 
@@ -52,7 +53,7 @@ async def _listen(regions: Sequence[str], publish: Publish) -> None:
 
 
 def _address() -> str:
-    settings = connection.settings_dict
+    settings: dict[str, Any] = connection.settings_dict
     names = {
         "dbname": settings["NAME"],
         "user": settings["USER"],
@@ -63,4 +64,5 @@ def _address() -> str:
     # Those of psycopg alone are mappings; those of the server's address are text.
     options = {k: v for k, v in settings["OPTIONS"].items() if isinstance(v, str)}
     given = {name: str(value) for name, value in names.items() if value}
-    return make_conninfo(**{**KEEPALIVE, **options, **given})
+    parts: dict[str, Any] = {**KEEPALIVE, **options, **given}
+    return make_conninfo(**parts)

@@ -35,10 +35,10 @@ def gateway_services(regions: Sequence[str] = ()) -> list[GatewayService]:
     services = Service.objects.select_related("region").exclude(desired=Desired.DELETED)
     services = services.filter(region__code__in=regions) if regions else services
     keys: dict[str, list[GatewayKey]] = defaultdict(list)
-    for service_id, *key in ApiKey.objects.order_by("id").values_list(
-        "service_id", "digest", "id", "enabled", "expires_at"
-    ):
-        keys[service_id].append(GatewayKey(*key))
+    columns = ("service_id", "digest", "id", "enabled", "expires_at")
+    rows = ApiKey.objects.order_by("id").values_list(*columns)
+    for service_id, digest, key_id, enabled, expires_at in rows:
+        keys[service_id].append(GatewayKey(digest, key_id, enabled, expires_at))
     versions = _versions()
     none = Versions()
     return [_service(s, tuple(keys[s.pk]), versions.get(s.pk, none)) for s in services]

@@ -27,8 +27,14 @@ RETRY_STATUS = 503
 
 def mappers() -> list[Resource]:
     """Return the translation of Envoy's own answers."""
-    by_flag = [_mapper({"response_flag_filter": {"flags": list(f)}}, *rest) for f, *rest in BY_FLAG]
-    by_status = [_mapper(_status_is(status), *rest) for status, *rest in BY_STATUS]
+    by_flag = [
+        _mapper({"response_flag_filter": {"flags": list(flags)}}, status, code, message)
+        for flags, status, code, message in BY_FLAG
+    ]
+    by_status = [
+        _mapper(_status_is(found), status, code, message)
+        for found, status, code, message in BY_STATUS
+    ]
     return by_flag + by_status
 
 

@@ -107,6 +107,7 @@ def test_envoy_keeps_serving_without_a_control_plane_and_takes_news_from_the_nex
 ):
     with running(Gateway(tmp_path)) as gateway:
         gateway.apply(service(address))
+        assert gateway.control is not None
         gateway.control.stop()
         time.sleep(0.3)
         assert get(gateway).status_code == 200

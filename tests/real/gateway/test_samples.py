@@ -8,6 +8,7 @@ import httpx
 import openai
 import pytest
 import requests
+from openai.types.chat import ChatCompletionUserMessageParam
 from websockets.sync.client import connect
 
 from tests.real.gateway.rig import (
@@ -69,11 +70,11 @@ def test_the_python_sample_of_embeddings_is_answered(gateway):
 
 def test_the_openai_client_works_streams_and_errors_included(gateway):
     with openai.OpenAI(base_url=f"{gateway.path_url}/v1", api_key=KEY, max_retries=0) as client:
-        messages = [{"role": "user", "content": "Hello"}]
-        whole = client.chat.completions.create(model="m", messages=messages)
+        hello: ChatCompletionUserMessageParam = {"role": "user", "content": "Hello"}
+        whole = client.chat.completions.create(model="m", messages=[hello])
         assert whole.choices[0].message.content == "whole answer"
-        parts = list(client.chat.completions.create(model="m", messages=messages, stream=True))
-        assert parts[-1].choices[0].delta.content == f"part{STREAM_PARTS - 1} "
+        stream = client.chat.completions.create(model="m", messages=[hello], stream=True)
+        assert list(stream)[-1].choices[0].delta.content == f"part{STREAM_PARTS - 1} "
         embedded = client.embeddings.create(model="m", input="x", encoding_format="float")
         assert embedded.data[0].embedding == [0.25, 0.5]
     with (
