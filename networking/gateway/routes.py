@@ -7,7 +7,6 @@ table is sent once.
 
 import hashlib
 import json
-from collections.abc import Sequence
 
 from networking.gateway.envoy import (
     HIDDEN_STATUS,
@@ -27,18 +26,18 @@ METRICS = "/metrics"
 RETRY_ON = "connect-failure,reset-before-request"
 
 
-def route_configuration(services: Sequence[GatewayService]) -> Resource:
-    """Return the routes to all of these services."""
+def route_configuration() -> Resource:
+    """Return what holds the virtual hosts, which are still to be put in."""
     return {
         "@type": ROUTES_TYPE,
         "name": ROUTES,
         "vhost_header": PLACE,
-        "virtual_hosts": [_virtual_host(service) for service in services],
         "request_headers_to_remove": [PLACE],
     }
 
 
-def _virtual_host(service: GatewayService) -> Resource:
+def virtual_host(service: GatewayService) -> Resource:
+    """Return the key table, the state and the routes of one service."""
     keys = {key.digest: _key_value(key) for key in service.keys}
     return {
         "name": service.id,
