@@ -46,9 +46,8 @@ def model(request: SlipwayRequest, slug: str) -> HttpResponse:
     entry = CatalogEntry.objects.filter(slug=slug, enabled=True).first()
     if entry is None:
         raise NotFound("The catalog has no such model, or it is not offered any more.")
-    running = entry.versions.filter(
-        service__workspace=actor.workspace, service__region=region
-    ).select_related("service")
+    here = entry.versions.filter(service__workspace=actor.workspace, service__region=region)
+    running = here.select_related("service").order_by("service__name", "pk")
     context = {
         "card": card_of(entry, region),
         "sizes": specification_fits(entry, region),
