@@ -152,7 +152,7 @@ def _javascript(call: Call) -> Snippet:
   body: JSON.stringify({indented}),
 }});
 if (!answer.ok) throw new Error(`${{answer.status}}: ${{await answer.text()}}`);
-console.log(await answer.json());"""
+console.log(JSON.stringify(await answer.json(), null, 2));"""
     return Snippet("javascript", "JavaScript", text, needs="Node.js 18, saved as call.mjs")
 
 

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.real.stack import Stack, until
 
@@ -13,27 +12,30 @@ from tests.real.stack import Stack, until
 PROVOKED = re.compile(r"Failed to load resource: the server responded with a status of [45]\d\d")
 
 
-def deploy(stack: Stack, model: str, name: str) -> str:
-    """Deploy a model on processes and return the service's id once it runs."""
-    printed = stack.manage("deploy", model, "--name", name, "--region", "local", "--wait")
-    found = re.search(r"ms-[a-z0-9]{12}", printed)
-    assert found, printed
-    return found.group(0)
-
-
-def delete(stack: Stack, service: str) -> None:
-    """Delete a service with all it owns."""
-    stack.manage("delete", service, "--yes", "--even-if-running")
+COMMAND = "from django.core.management import call_command as run; "
 
 
 @contextmanager
 def deployed(stack: Stack, **models: str) -> Iterator[dict[str, str]]:
-    """Deploy models side by side, each under its name; yield their ids, delete them at the end."""
-    with ThreadPoolExecutor() as several:
-        ids = several.map(lambda item: deploy(stack, item[1], item[0]), models.items())
-        services = dict(zip(models, ids, strict=True))
-        yield services
-        list(several.map(lambda service: delete(stack, service), services.values()))
+    """Deploy models on processes, each under its name; yield their ids, delete them at the end."""
+    names = [name.replace("_", "-") for name in models]
+    calls = zip(models.values(), names, strict=True)
+    stack.ask(
+        COMMAND + "; ".join(f"run('deploy', '{m}', name='{n}', region='local')" for m, n in calls)
+    )
+    until(lambda: all(status_of(stack, name) == "running" for name in names), 90, f"{names} run")
+    rows = stack.services()
+    yield {given: rows[name]["id"] for given, name in zip(models, names, strict=True)}
+    gone = (f"run('delete', '{name}', yes=True, even_if_running=True)" for name in names)
+    stack.ask(COMMAND + "; ".join(gone))
+    until(lambda: not set(names) & set(stack.services()), 60, f"{names} are gone")
+
+
+def status_of(stack: Stack, name: str) -> str:
+    """Return a service's status; fail at once when it cannot run."""
+    row = stack.services()[name]
+    assert row["status"] != "failed", row
+    return str(row["status"])
 
 
 @contextmanager
@@ -41,6 +43,7 @@ def signed_in(browser: Browser, stack: Stack, **options: object) -> Iterator[Pag
     """Open a page as the administrator; any script error or refused part fails the test."""
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], **options)
     tab = context.new_page()
+    tab.set_default_timeout(10_000)
     problems = watch(tab)
     tab.goto(f"{stack.url}/sign-in/")
     tab.fill("input[name=username]", "admin")
@@ -51,7 +54,7 @@ def signed_in(browser: Browser, stack: Stack, **options: object) -> Iterator[Pag
         yield tab
     finally:
         context.close()
-    assert problems == []
+    assert problems == [], "\n".join(problems)
 
 
 def watch(tab: Page) -> list[str]:
@@ -72,6 +75,6 @@ def watch(tab: Page) -> list[str]:
 def copied(tab: Page, button: str) -> str:
     """Press a copy button and return what the clipboard holds then."""
     tab.evaluate("navigator.clipboard.writeText('')")
-    tab.locator(button).click()
-    text = until(lambda: tab.evaluate("navigator.clipboard.readText()"), 10, f"{button} copies")
-    return str(text)
+    tab.locator(button).first.click()
+    expect(tab.locator(f"{button} .sw-copied").first).to_have_text("Copied")
+    return str(tab.evaluate("navigator.clipboard.readText()"))
