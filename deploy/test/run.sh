@@ -13,7 +13,9 @@ echo "== tests without real servers, in parallel"
 .venv/bin/python -m pytest -m "not real" --numprocesses "$(nproc)" --quiet ||
     failed+=("tests")
 echo "== real tests: Docker, Envoy, a browser and killed processes"
-.venv/bin/python -m pytest -m real --durations 15 --quiet || failed+=("real tests")
+# Each file stays with one process: its tests share a running product.
+.venv/bin/python -m pytest -m real --numprocesses 2 --dist loadfile --durations 15 --quiet ||
+    failed+=("real tests")
 
 echo "Took $((SECONDS - began)) s"
 if [ ${#failed[@]} -gt 0 ]; then
