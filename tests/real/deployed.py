@@ -39,9 +39,9 @@ def status_of(stack: Stack, name: str) -> str:
 
 
 @contextmanager
-def signed_in(browser: Browser, stack: Stack, **options: object) -> Iterator[Page]:
+def signed_in(browser: Browser, stack: Stack) -> Iterator[Page]:
     """Open a page as the administrator; any script error or refused part fails the test."""
-    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"], **options)
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     tab = context.new_page()
     tab.set_default_timeout(10_000)
     problems = watch(tab)
