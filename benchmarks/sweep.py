@@ -141,7 +141,9 @@ def measure(world: World, folder: Path, services: int, queue: Queue) -> list[tup
     rows.append(("start, together", f"{started:.2f}", f"{started / services * 1e3:.1f}", "-"))
     found, mended = with_deaths(world, queue)
     rows.append((f"sweep with {DEAD} dead", f"{found:.3f}", f"{found / services * 1e3:.2f}", "-"))
-    rows.append((f"mend the {DEAD}, with waits", f"{mended:.2f}", f"{mended / DEAD * 1e3:.1f}", "-"))
+    rows.append(
+        (f"mend the {DEAD}, with waits", f"{mended:.2f}", f"{mended / DEAD * 1e3:.1f}", "-")
+    )
     return rows
 
 

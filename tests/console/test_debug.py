@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -64,7 +65,7 @@ def test_an_error_comes_with_what_to_do():
 
 
 def test_the_key_goes_to_the_gateway_and_not_to_the_browser():
-    seen = {}
+    seen: dict[str, str] = {}
 
     def gateway(request: httpx.Request) -> httpx.Response:
         seen.update(request.headers)
@@ -147,9 +148,8 @@ def test_sending_streams_through_the_gateway_and_is_written_down(member, service
     async def call() -> list[dict]:
         browser = AsyncClient()
         await browser.aforce_login(member, backend="django.contrib.auth.backends.ModelBackend")
-        answer = await browser.post(
-            f"/services/{service.pk}/debug/send/", sent(key=key.pk), content_type="application/json"
-        )
+        path = f"/services/{service.pk}/debug/send/"
+        answer: Any = await browser.post(path, sent(key=key.pk), content_type="application/json")
         assert answer.status_code == 200
         return [json.loads(line) async for line in answer.streaming_content]
 
