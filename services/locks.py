@@ -7,13 +7,15 @@ Postgres gives it up by itself when the process or its connection dies.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from django.db import connection
 
+from accounts.errors import Conflict, NotFound
 from accounts.models import Workspace
 from services.models import ResourceGroup, Service
+from services.states import Desired
 
 
 def lock_workspace(workspace_id: str) -> Workspace:
@@ -35,10 +37,20 @@ def lock_service(service_id: str) -> Service | None:
     return Service.objects.select_for_update(no_key=True).filter(pk=service_id).first()
 
 
+def lock_living(service_id: str) -> Service:
+    """Lock a service that is about to be changed; raise NotFound or, when it goes, Conflict."""
+    service = lock_service(service_id)
+    if service is None:
+        raise NotFound("This service does not exist any more.")
+    if service.desired == Desired.DELETED:
+        raise Conflict(f"{service.name} is being deleted.")
+    return service
+
+
 @contextmanager
 def advisory(name: str) -> Iterator[bool]:
     """Hold a named lock of this database session; yield False when another holds it."""
-    key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+    key = _key(name)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
         held = bool(cursor.fetchone()[0])
@@ -48,3 +60,20 @@ def advisory(name: str) -> Iterator[bool]:
         if held and connection.is_usable():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def held(names: Iterable[str]) -> set[str]:
+    """Return which of these named locks some session holds right now."""
+    with connection.cursor() as cursor:
+        # A lock's 64-bit key stands there in two halves; objsubid 1 marks such a one.
+        cursor.execute(
+            "SELECT classid::bigint << 32 | objid::bigint FROM pg_locks"
+            " WHERE locktype = 'advisory' AND objsubid = 1 AND granted AND database ="
+            " (SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+        taken = {key for (key,) in cursor.fetchall()}
+    return {name for name in names if _key(name) in taken}
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)

@@ -11,9 +11,9 @@ from django.db import transaction
 from accounts import audit
 from accounts.access import Actor
 from accounts.encryption import cipher
-from accounts.errors import Conflict
+from accounts.errors import Conflict, NotFound
 from accounts.models import Role
-from services.locks import lock_service
+from services.locks import lock_living, lock_service
 from services.models import ApiKey, Service
 from services.operations import checks
 from services.operations.events import record_event
@@ -35,7 +35,7 @@ def create_key(
     """Make a key for a service; raise InvalidInput for a bad or taken name or a past expiry."""
     actor.require(Role.DEVELOPER, "add an API key")
     with transaction.atomic():
-        lock_service(service.pk)
+        lock_living(service.pk)
         _check_new(service, name, expires_at, now)
         plain = _new_secret(service)
         key = ApiKey.objects.create(
@@ -97,8 +97,10 @@ def delete_key(actor: Actor, key: ApiKey, *, now: datetime) -> None:
         raise Conflict("The built-in key belongs to the service; disable it instead.")
     with transaction.atomic():
         lock_service(key.service_id)
+        deleted, _ = ApiKey.objects.filter(pk=key.pk).delete()
+        if not deleted:
+            raise NotFound("This key does not exist any more.")
         _write_down(actor, "delete", key, now)
-        key.delete()
 
 
 def _check_new(service: Service, name: str, expires_at: datetime | None, now: datetime) -> None:

@@ -6,12 +6,12 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.access import Actor
-from accounts.errors import Conflict, InvalidInput, NotFound
+from accounts.errors import Conflict, InvalidInput
 from accounts.models import Role
 from services.admission import AdmissionRequest, admit
 from services.capacity import check_capacity
 from services.enqueue import reconcile_on_commit
-from services.locks import lock_group, lock_service
+from services.locks import lock_group, lock_living, lock_service
 from services.models import Instance, Service, Version
 from services.operations.events import record_event
 from services.operations.instances import add_instances, retry_failed
@@ -29,7 +29,7 @@ def start_service(actor: Actor, service: Service, *, now: datetime) -> None:
     actor.require(Role.DEVELOPER, "start a service")
     with transaction.atomic():
         group = lock_group(service.group_id)
-        service = _locked(service)
+        service = lock_living(service.pk)
         for version in service.versions.select_related("entry", "specification"):
             retried = retry_failed(version)
             if retried:
@@ -53,7 +53,7 @@ def stop_service(actor: Actor, service: Service, *, now: datetime) -> None:
     """Stop a service: its instances end gracefully and give up their CU."""
     actor.require(Role.DEVELOPER, "stop a service")
     with transaction.atomic():
-        service = _locked(service)
+        service = lock_living(service.pk)
         if service.desired == Desired.STOPPED:
             return
         _unwant_all(service, Desired.STOPPED)
@@ -73,7 +73,7 @@ def delete_service(
     if confirmation != service.name:
         raise InvalidInput({"confirmation": f"Type {service.name} to confirm."})
     with transaction.atomic():
-        service = _locked(service)
+        service = lock_living(service.pk)
         if service.desired == Desired.RUNNING and not even_if_running:
             raise Conflict(
                 f"{service.name} is running. Stop it first, or confirm that it may be deleted "
@@ -95,15 +95,6 @@ def remove_if_gone(service_id: str) -> bool:
             return False
         service.delete()
     return True
-
-
-def _locked(service: Service) -> Service:
-    found = lock_service(service.pk)
-    if found is None:
-        raise NotFound("This service does not exist any more.")
-    if found.desired == Desired.DELETED:
-        raise Conflict(f"{found.name} is being deleted.")
-    return found
 
 
 def _want_running(version: Version, missing: int, now: datetime) -> None:

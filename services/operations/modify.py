@@ -10,13 +10,12 @@ from django.db import transaction
 
 from accounts import audit
 from accounts.access import Actor
-from accounts.errors import Conflict, NotFound
 from accounts.models import Role
 from services.admission import AdmissionRequest, admit
 from services.capacity import check_capacity
 from services.enqueue import reconcile_on_commit
 from services.limits import limit_value
-from services.locks import lock_group, lock_service
+from services.locks import lock_group, lock_living, lock_workspace
 from services.models import Limit, ResourceGroup, Service, Specification, Version
 from services.operations import checks
 from services.operations.events import record_event
@@ -100,12 +99,10 @@ def modify_service(
     """Change a service and its version; raise InvalidInput or LimitReached and change nothing."""
     actor.require(Role.DEVELOPER, "modify a service")
     with transaction.atomic():
+        # Names are unique in the workspace: nobody else may take this one meanwhile.
+        lock_workspace(service.workspace_id)
         group = lock_group(service.group_id)
-        found = lock_service(service.pk)
-        if found is None:
-            raise NotFound("This service does not exist any more.")
-        if found.desired == Desired.DELETED:
-            raise Conflict(f"{found.name} is being deleted.")
+        found = lock_living(service.pk)
         version = found.versions.select_related("entry", "specification").get()
         done = consequence(found, version, wanted)
         _check(actor, found, version, wanted)

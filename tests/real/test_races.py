@@ -19,7 +19,7 @@ from services.models import Instance, Limit, ResourceGroup, Service
 from services.operations import changed
 from services.reconcile.reconcile import look_once, reconcile
 from services.states import CONSUMING
-from tests.factories import NOW, deploy_service, make_actor
+from tests.factories import NOW, deploy_service, make_actor, make_group
 from tests.stage import Stage, set_stage
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
@@ -112,6 +112,21 @@ def test_two_growing_services_cannot_oversell_the_group(stage):
     results = at_once([partial(grow, s.pk) for s in services])
     assert len(refusals(results)) == 1
     assert balance(stage.place.group).used == 5
+
+
+def test_ten_services_that_take_one_name_at_once_leave_it_to_one(stage):
+    other = make_group(stage.place.region, stage.actor.workspace, name="rg-other")
+    groups = [stage.place.group, other] * 5
+    services = [stage.deploy(f"s-{n}", group=group) for n, group in enumerate(groups)]
+
+    def rename(service: Service) -> None:
+        wanted = changed(service, name="same")
+        operations.modify_service(stage.actor, service, wanted, now=NOW)
+
+    results = at_once([partial(rename, s) for s in services])
+    assert all(isinstance(r, InvalidInput) and "name" in r.fields for r in refusals(results))
+    assert len(refusals(results)) == 9
+    assert Service.objects.filter(name="same").count() == 1
 
 
 def test_the_same_key_name_ten_times_makes_one_key(stage):

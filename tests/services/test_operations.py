@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from accounts.access import Actor
-from accounts.errors import Conflict, InvalidInput, LimitReached, NotAllowed
+from accounts.errors import Conflict, InvalidInput, LimitReached, NotAllowed, NotFound
 from accounts.models import AuditEntry, Role
 from services import operations
 from services.capacity import balance
@@ -279,6 +279,22 @@ def test_the_built_in_key_is_disabled_but_not_deleted(stage):
         operations.delete_key(stage.actor, key, now=NOW)
     operations.set_key_enabled(stage.actor, key, enabled=False, now=NOW)
     assert not ApiKey.objects.get().enabled
+
+
+def test_a_key_that_somebody_deleted_meanwhile_is_not_deleted_again(stage):
+    key = operations.create_key(stage.actor, stage.deploy(), name="ci", now=NOW)
+    same = ApiKey.objects.get(pk=key.pk)
+    operations.delete_key(stage.actor, key, now=NOW)
+    with pytest.raises(NotFound):
+        operations.delete_key(stage.actor, same, now=NOW)
+    assert AuditEntry.objects.filter(action="key.delete").count() == 1
+
+
+def test_a_service_that_is_gone_gets_no_key(stage):
+    service = stage.deploy()
+    Service.objects.filter(pk=service.pk).delete()
+    with pytest.raises(NotFound):
+        operations.create_key(stage.actor, service, name="ci", now=NOW)
 
 
 def test_a_viewer_sees_no_key_and_is_told_who_may(stage, viewer):
