@@ -46,9 +46,14 @@ class Result:
     busy: bool = False
 
 
+def version_lock(version_id: str) -> str:
+    """Return the name of the advisory lock of whoever works on a version."""
+    return f"version:{version_id}"
+
+
 def reconcile(version_id: str, *, clock: Callable[[], datetime]) -> Result:
     """Bring one version to what is wanted; serial for each version."""
-    with locks.advisory(f"version:{version_id}") as held:
+    with locks.advisory(version_lock(version_id)) as held:
         if not held:
             return Result(timedelta(seconds=0.5), busy=True)
         leave_at = time.monotonic() + STAY_SECONDS

@@ -15,6 +15,7 @@ from services.drivers.base import Driver, Observation, ObservedState
 from services.models import Instance, Region
 from services.operations.events import record_event
 from services.operations.instances import move
+from services.reconcile.reconcile import version_lock
 from services.reconcile.specs import region_labels
 from services.regions import driver_for
 from services.states import CONSUMING, InstanceState
@@ -58,7 +59,7 @@ def _put_back(
     last_sign: datetime | None,
     now: datetime,
 ) -> bool:
-    with locks.advisory(f"version:{row.version_id}") as held:
+    with locks.advisory(version_lock(row.version_id)) as held:
         if not held:
             # A worker has it already and will see the same.
             return False

@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services import locks
 from services.drivers.base import Driver, NoSuchInstance, Observation, ObservedState
 from services.enqueue import RECONCILE, send
 from services.models import Instance, Region, Version
-from services.reconcile.reconcile import probe_all
+from services.reconcile.reconcile import probe_all, version_lock
 from services.reconcile.specs import region_labels
 from services.regions import driver_for
 from services.states import Desired, InstanceState
@@ -44,6 +45,7 @@ def sweep(region: Region, *, now: datetime) -> Swept:
     rows = list(Instance.objects.filter(version__service__region=region).select_related("version"))
     due = _drifted(driver, rows, seen, now) | _empty_versions(region)
     due -= _already_arranged(due, now)
+    due -= _being_looked_at(due)
     strays = _strays(seen.values(), {row.name for row in rows}, now)
     for version_id in due:
         send(RECONCILE, version_id)
@@ -109,6 +111,15 @@ def _already_arranged(due: set[str], now: datetime) -> set[str]:
     return set(
         Version.objects.filter(pk__in=due, next_look_at__range=near).values_list("pk", flat=True)
     )
+
+
+def _being_looked_at(due: set[str]) -> set[str]:
+    """Return the versions that a worker has now, such as one that waits for a slow stop.
+
+    A message for each sweep meanwhile would only pile up; the next sweep looks again.
+    """
+    names = {version_lock(version_id): version_id for version_id in due}
+    return {names[name] for name in locks.held(names)} if due else set()
 
 
 def _strays(seen: Iterable[Observation], known: set[str], now: datetime) -> list[str]:

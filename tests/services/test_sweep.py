@@ -6,10 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from services import operations
+from services import locks, operations
 from services.drivers.base import DriverUnavailable
 from services.drivers.fake import Script
 from services.models import Instance, Version
+from services.reconcile.reconcile import version_lock
 from services.reconcile.recover import recover
 from services.reconcile.specs import instance_spec
 from services.reconcile.sweep import STRAY_GRACE, sweep
@@ -55,6 +56,14 @@ def test_a_version_whose_look_is_near_is_left_to_it(stage):
     assert swept(stage).versions == ()
     stage.later(5)
     assert len(swept(stage).versions) == 1
+
+
+def test_a_version_that_a_worker_has_gets_no_second_message(stage):
+    version = stage.deploy().versions.get().pk
+    with locks.advisory(version_lock(version)) as held:
+        assert held
+        assert swept(stage).versions == ()
+    assert swept(stage).versions == (version,)
 
 
 def test_one_that_backs_off_for_long_does_not_hide_another_that_died(stage):
