@@ -36,7 +36,7 @@ def reconcile(version_id: str, due: str = "") -> None:
 @shared_task
 def prepare(artifact_id: int) -> None:
     """Get an image or a model's files into a region."""
-    preparing.prepare(artifact_id, now=timezone.now())
+    preparing.prepare(artifact_id, clock=timezone.now)
 
 
 @shared_task

@@ -60,7 +60,7 @@ class Stage:
         """Do one pass, and what it asks of the worker that prepares."""
         result = look_once(version.pk, self.clock)
         for artifact_id in self.queue.take(PREPARE):
-            prepare.prepare(artifact_id, now=self.now)
+            prepare.prepare(artifact_id, clock=self.clock)
         return result
 
     def settle(self, service: Service, *, most_seconds: float = 7200) -> Status:

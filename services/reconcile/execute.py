@@ -34,6 +34,7 @@ DriverCall = Callable[[], Any]
 Work = Generator[DriverCall, Any, None]
 
 LOG_TAIL = 20
+LONGEST_LINE = 1000
 MOST_AT_ONCE = 8
 # Longer than the gateway takes to leave an instance that is about to stop.
 DRAIN_SECONDS = 0.3
@@ -276,7 +277,9 @@ def _stop(context: Context, row: Instance, *, drain: bool) -> None:
 def _bury(driver: Driver, name: str) -> list[str]:
     """Return the last log lines of a dead or doomed instance and remove it."""
     try:
-        lines = [line.text for line in driver.logs(name, tail=LOG_TAIL)]
+        # A server may print anything; the database takes no NUL.
+        texts = (line.text.replace("\x00", "\ufffd") for line in driver.logs(name, tail=LOG_TAIL))
+        lines = [text[:LONGEST_LINE] for text in texts]
         driver.stop(name, grace=1)
     except NoSuchInstance:
         lines = []

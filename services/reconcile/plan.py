@@ -93,12 +93,11 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True)
 class Action:
-    """One step for one instance; `reason` is for people, `until` for a back-off."""
+    """One step for one instance; `reason` is for people."""
 
     verb: Verb
     instance: InstanceView
     reason: str = ""
-    until: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -165,13 +164,13 @@ def _step(
     if sight.observation.labels.get("slipway.instance") != instance.id:
         return Action(Verb.CLEAN, instance, "left by an earlier instance of the same name"), SOON
     if sight.observation.state is ObservedState.EXITED:
-        return _exited(instance, sight.observation, now)
+        return _exited(instance, sight.observation)
     return _running(version, instance, sight, now)
 
 
 def _absent(version: VersionView, instance: InstanceView, now: datetime) -> Step:
     if instance.state in {InstanceState.STARTING, InstanceState.READY, InstanceState.UNHEALTHY}:
-        return _after_exit(instance, "vanished: the driver does not know it any more", now), SOON
+        return _after_exit(instance, "vanished: the driver does not know it any more"), SOON
     if instance.state is InstanceState.BACKING_OFF and instance.next_attempt_at:
         wait = instance.next_attempt_at - now
         if wait > timedelta(0):
@@ -183,17 +182,17 @@ def _absent(version: VersionView, instance: InstanceView, now: datetime) -> Step
     return Action(Verb.START, instance), SOON
 
 
-def _exited(instance: InstanceView, seen: Observation, now: datetime) -> Step:
+def _exited(instance: InstanceView, seen: Observation) -> Step:
     if instance.state in {InstanceState.STARTING, InstanceState.READY, InstanceState.UNHEALTHY}:
-        return _after_exit(instance, exit_reason(seen), now), SOON
+        return _after_exit(instance, exit_reason(seen)), SOON
     return Action(Verb.CLEAN, instance, "what an ended attempt left"), SOON
 
 
-def _after_exit(instance: InstanceView, reason: str, now: datetime) -> Action:
+def _after_exit(instance: InstanceView, reason: str) -> Action:
     crashes = instance.crash_count + 1
     if crashes >= MOST_CRASHES:
         return Action(Verb.GIVE_UP, instance, f"exited {crashes} times: {reason}")
-    return Action(Verb.RECORD_EXIT, instance, reason, until=now + back_off(crashes))
+    return Action(Verb.RECORD_EXIT, instance, reason)
 
 
 def _running(version: VersionView, instance: InstanceView, sight: Sight, now: datetime) -> Step:
@@ -208,7 +207,7 @@ def _running(version: VersionView, instance: InstanceView, sight: Sight, now: da
     if instance.state is InstanceState.STARTING:
         return _still_starting(version, instance, sight, now)
     if instance.failed_probes + 1 >= RESTART_AFTER_PROBES:
-        return _kill(instance, f"failed {RESTART_AFTER_PROBES} health probes in a row", now), SOON
+        return _kill(instance, f"failed {RESTART_AFTER_PROBES} health probes in a row"), SOON
     return Action(Verb.COUNT_FAILED_PROBE, instance, _probe_problem(sight)), WHILE_UNHEALTHY
 
 
@@ -232,7 +231,7 @@ def _still_starting(
         return None, min(max(SOON, (now - started) / 20), WHILE_STARTING)
     seconds = int(version.start_timeout.total_seconds())
     reason = f"not healthy within {seconds} s ({_probe_problem(sight)})"
-    return _kill(instance, reason, now), SOON
+    return _kill(instance, reason), SOON
 
 
 def _probe_problem(sight: Sight) -> str:
@@ -241,11 +240,11 @@ def _probe_problem(sight: Sight) -> str:
     return sight.probe_detail or "no answer"
 
 
-def _kill(instance: InstanceView, reason: str, now: datetime) -> Action:
-    after = _after_exit(instance, reason, now)
+def _kill(instance: InstanceView, reason: str) -> Action:
+    after = _after_exit(instance, reason)
     if after.verb is Verb.GIVE_UP:
         return after
-    return Action(Verb.KILL, instance, reason, until=after.until)
+    return Action(Verb.KILL, instance, reason)
 
 
 def exit_reason(seen: Observation) -> str:

@@ -5,6 +5,7 @@ so that the next request for the artifact simply starts over (downloads resume).
 """
 
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -27,8 +28,8 @@ LONGEST_WAIT = timedelta(minutes=5)
 MOST_DOUBLINGS = 16
 
 
-def prepare(artifact_id: int, *, now: datetime) -> None:
-    """Build, pull or fetch one artifact unless it is there or under way."""
+def prepare(artifact_id: int, *, clock: Callable[[], datetime]) -> None:
+    """Build, pull or fetch one artifact unless it is there or under way; it may take hours."""
     with locks.advisory(f"artifact:{artifact_id}") as held:
         if not held:
             return
@@ -38,7 +39,7 @@ def prepare(artifact_id: int, *, now: datetime) -> None:
         waiting = versions_waiting(artifact)
         if not waiting:
             return
-        _attempt(artifact, waiting, now)
+        _attempt(artifact, waiting, clock)
     for version in versions_waiting(artifact):
         send(RECONCILE, version.pk)
 
@@ -51,20 +52,20 @@ def versions_waiting(artifact: Artifact) -> list[Version]:
     return [v for v in running if (artifact.kind, artifact.key) in keys(v)]
 
 
-def _attempt(artifact: Artifact, waiting: list[Version], now: datetime) -> None:
+def _attempt(artifact: Artifact, waiting: list[Version], clock: Callable[[], datetime]) -> None:
     artifact.state = Artifact.State.PREPARING
     artifact.attempts += 1
     artifact.save(update_fields=["state", "attempts", "updated_at"])
-    reporter = Reporter(artifact, waiting, now)
+    reporter = Reporter(artifact, waiting, clock)
     try:
         artifact.location = _obtain(artifact, waiting[0], reporter)
     except (DriverError, SourceError) as error:
-        _note_failure(artifact, waiting, error, now)
+        _note_failure(artifact, waiting, error, clock())
         return
     artifact.state, artifact.error, artifact.permanent = Artifact.State.READY, "", False
     artifact.step, artifact.attempts = "", 0
     artifact.save()
-    _tell(waiting, "Prepared", f"{artifact.kind} {artifact.key} is there", now)
+    _tell(waiting, "Prepared", f"{artifact.kind} {artifact.key} is there", clock())
 
 
 def _obtain(artifact: Artifact, version: Version, reporter: "Reporter") -> str:
@@ -105,11 +106,13 @@ def _tell(
 class Reporter:
     """Writes progress to the artifact's row now and then, and each new step as an event."""
 
-    def __init__(self, artifact: Artifact, waiting: list[Version], now: datetime) -> None:
+    def __init__(
+        self, artifact: Artifact, waiting: list[Version], clock: Callable[[], datetime]
+    ) -> None:
         self.artifact = artifact
         self.waiting = waiting
-        self.now = now
-        self.begun = self.written = time.monotonic()
+        self.clock = clock
+        self.written = time.monotonic()
 
     def __call__(self, progress: Progress) -> None:
         """Take one report; cheap to call often."""
@@ -123,5 +126,4 @@ class Reporter:
         self.written = moment
         artifact.save(update_fields=["step", "done", "total", "updated_at"])
         if new_step:
-            at = self.now + timedelta(seconds=moment - self.begun)
-            _tell(self.waiting, "Preparing", artifact.step, at)
+            _tell(self.waiting, "Preparing", artifact.step, self.clock())

@@ -7,6 +7,7 @@ from services.models import ApiKey, Artifact, Event, Instance, Service, Version
 from services.operations import changed
 from services.operations.instances import move
 from services.reconcile import prepare
+from services.reconcile.execute import LONGEST_LINE
 from services.reconcile.reconcile import look_once, reconcile
 from services.states import InstanceState, Status
 
@@ -92,9 +93,33 @@ def test_an_artifact_that_fails_for_days_is_still_tried(stage):
     )
     stage.driver._images.clear()
     stage.driver.pull_failures = [DriverError("still down")]
-    prepare.prepare(Artifact.objects.get(kind=Artifact.Kind.IMAGE).pk, now=stage.now)
+    prepare.prepare(Artifact.objects.get(kind=Artifact.Kind.IMAGE).pk, clock=stage.clock)
     artifact = Artifact.objects.get(kind=Artifact.Kind.IMAGE)
     assert artifact.next_attempt_at == stage.now + prepare.LONGEST_WAIT
+
+
+def test_a_long_attempt_that_fails_is_told_and_repeated_from_its_end(stage):
+    stage.driver.on_pull = lambda: stage.later(600)
+    stage.driver.pull_failures = [DriverError("connection reset")]
+    service = stage.deploy()
+    stage.look(service.versions.get())
+    artifact = Artifact.objects.get(kind=Artifact.Kind.IMAGE)
+    assert artifact.next_attempt_at == stage.now + prepare.FIRST_WAIT
+    assert service.events.get(reason="PrepareFailed").last_at == stage.now
+
+
+def test_a_last_log_line_with_bytes_that_no_database_holds_is_kept(stage):
+    stage.driver.default = Script(ready_after=60)
+    service = stage.deploy()
+    stage.look(service.versions.get())
+    stage.look(service.versions.get())
+    (row,) = stage.instances(service)
+    stage.driver.print_line(row.name, "bad\x00byte " + "x" * 5000)
+    stage.driver.script(row.name, Script(exit_after=0))
+    stage.look(service.versions.get())
+    log = service.events.get(reason="Exited").detail["log"]
+    assert log[-1].startswith("bad\ufffdbyte x")
+    assert len(log[-1]) == LONGEST_LINE
 
 
 def test_a_crash_loop_becomes_failed_with_the_last_log_line(stage):
