@@ -12,7 +12,7 @@ from services.admission import AdmissionRequest, admit
 from services.capacity import check_capacity
 from services.enqueue import reconcile_on_commit
 from services.locks import lock_group, lock_living, lock_service
-from services.models import Instance, Service, Version
+from services.models import Instance, ResourceGroup, Service, Version
 from services.operations.events import record_event
 from services.operations.instances import add_instances, retry_failed
 from services.operations.status import refresh_status
@@ -30,21 +30,12 @@ def start_service(actor: Actor, service: Service, *, now: datetime) -> None:
     with transaction.atomic():
         group = lock_group(service.group_id)
         service = lock_living(service.pk)
-        for version in service.versions.select_related("entry", "specification"):
-            retried = retry_failed(version)
-            if retried:
-                forget_failures(version)
-            if version.desired == Desired.STOPPED:
-                missing = version.instance_count - version.instances.filter(wanted=True).count()
-                request = AdmissionRequest(
-                    actor, group, version.entry, version.specification, missing, service
-                )
-                check_capacity(group, request.cu)
-                admit(request)
-                _want_running(version, missing, now)
-            elif not retried:
-                continue
-            reconcile_on_commit(version.pk)
+        begun = [
+            _begin(actor, group, service, version, now)
+            for version in service.versions.select_related("entry", "specification")
+        ]
+        if not any(begun):
+            return
         _set_desired(service, Desired.RUNNING)
         _write_down(actor, "start", "Started", service, now)
 
@@ -94,6 +85,26 @@ def remove_if_gone(service_id: str) -> bool:
         if Instance.objects.filter(version__service=service).exists():
             return False
         service.delete()
+    return True
+
+
+def _begin(
+    actor: Actor, group: ResourceGroup, service: Service, version: Version, now: datetime
+) -> bool:
+    """Have a version run or tried again; return False when it is neither stopped nor failed."""
+    stopped = version.desired == Desired.STOPPED
+    if not retry_failed(version) and not stopped:
+        return False
+    forget_failures(version)
+    if stopped:
+        missing = version.instance_count - version.instances.filter(wanted=True).count()
+        request = AdmissionRequest(
+            actor, group, version.entry, version.specification, missing, service
+        )
+        check_capacity(group, request.cu)
+        admit(request)
+        _want_running(version, missing, now)
+    reconcile_on_commit(version.pk)
     return True
 
 

@@ -184,6 +184,14 @@ def test_a_second_stop_changes_nothing(stage):
     assert AuditEntry.objects.filter(action="service.stop").count() == 1
 
 
+def test_a_second_start_changes_nothing(stage):
+    service = stage.deploy()
+    stage.settle(service)
+    operations.start_service(stage.actor, service, now=NOW)
+    assert not service.events.filter(reason="Started", resource_type="Service").exists()
+    assert not AuditEntry.objects.filter(action="service.start").exists()
+
+
 def test_a_delete_wants_the_name(stage):
     service = stage.deploy()
     with pytest.raises(InvalidInput, match="Type demo"):

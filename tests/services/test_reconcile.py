@@ -79,6 +79,16 @@ def test_a_start_after_a_permanent_failure_tries_anew(stage):
     assert stage.settle(service) == Status.RUNNING
 
 
+def test_a_stop_and_a_start_after_a_permanent_failure_try_anew(stage):
+    stage.driver.pull_failures = [PermanentFailure("no such image")]
+    service = stage.deploy()
+    stage.settle(service)
+    operations.stop_service(stage.actor, service, now=stage.now)
+    assert stage.settle(service) == Status.STOPPED
+    operations.start_service(stage.actor, service, now=stage.now)
+    assert stage.settle(service) == Status.RUNNING
+
+
 def test_another_deployment_after_a_permanent_failure_tries_anew(stage):
     stage.driver.pull_failures = [PermanentFailure("no such image")]
     stage.settle(stage.deploy("first"))
