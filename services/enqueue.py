@@ -1,6 +1,7 @@
 """Asking a worker to look at something once the transaction is committed.
 
-A message that cannot be sent is logged and forgotten: the sweep finds the same work by itself.
+After a commit, a message that cannot be sent is logged and forgotten: the sweep finds the same
+work by itself.
 """
 
 from celery import current_app

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services import locks
-from services.drivers.base import Driver, NoSuchInstance, Observation, ObservedState
+from services.drivers.base import Driver, DriverError, NoSuchInstance, Observation, ObservedState
 from services.enqueue import RECONCILE, send
 from services.models import Instance, Region, Version
 from services.reconcile.reconcile import probe_all, version_lock
@@ -39,7 +39,10 @@ class Swept:
 
 
 def sweep(region: Region, *, now: datetime) -> Swept:
-    """Enqueue every version of a region that is not as wanted, and remove strays."""
+    """Enqueue every version of a region that is not as wanted, and remove strays.
+
+    The first driver error about a stray is raised after the others are gone.
+    """
     driver = driver_for(region)
     seen = {o.name: o for o in driver.observe(region_labels(region))}
     rows = list(Instance.objects.filter(version__service__region=region).select_related("version"))
@@ -49,8 +52,9 @@ def sweep(region: Region, *, now: datetime) -> Swept:
     strays = _strays(seen.values(), {row.name for row in rows}, now)
     for version_id in due:
         send(RECONCILE, version_id)
-    for name in strays:
-        _remove_stray(driver, name)
+    errors = [error for name in strays if (error := _remove_stray(driver, name)) is not None]
+    if errors:
+        raise errors[0]
     return Swept(tuple(sorted(due)), tuple(strays))
 
 
@@ -130,10 +134,13 @@ def _strays(seen: Iterable[Observation], known: set[str], now: datetime) -> list
     ]
 
 
-def _remove_stray(driver: Driver, name: str) -> None:
+def _remove_stray(driver: Driver, name: str) -> DriverError | None:
     logger.warning("removing %s, which belongs to no service", name)
     try:
         driver.stop(name, grace=STRAY_STOP_SECONDS)
+        driver.remove(name)
     except NoSuchInstance:
-        return
-    driver.remove(name)
+        return None
+    except DriverError as error:
+        return error
+    return None

@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from services import locks, operations
-from services.drivers.base import DriverUnavailable
+from services.drivers.base import DriverError, DriverUnavailable
 from services.drivers.fake import Script
 from services.models import Instance, Version
 from services.reconcile.reconcile import version_lock
@@ -90,6 +90,25 @@ def test_a_stray_is_removed_after_its_grace_and_not_before(stage):
     assert swept(stage).strays == (stray,)
     assert stray not in stage.running()
     assert stage.instances(service)[0].name in stage.running()
+
+
+def test_a_stray_that_cannot_be_removed_keeps_no_other_from_it(stage, monkeypatch):
+    service = stage.deploy(instances=2)
+    stage.settle(service)
+    stage.later(STRAY_GRACE.total_seconds() + 1)
+    stuck = min(stage.running())
+    Instance.objects.all().delete()
+    stop = stage.driver.stop
+
+    def refuse(name: str, grace: float) -> None:
+        if name == stuck:
+            raise DriverError("it does not end")
+        stop(name, grace)
+
+    monkeypatch.setattr(stage.driver, "stop", refuse)
+    with pytest.raises(DriverError):
+        swept(stage)
+    assert stage.running() == {stuck}
 
 
 def test_what_is_not_ours_is_never_touched(stage, settings):
