@@ -10,6 +10,8 @@ from services.reconcile import prepare as preparing
 from services.reconcile.reconcile import reconcile as reconcile_version
 from services.reconcile.sweep import sweep as sweep_region
 
+SWEEP_EXPIRES_SECONDS = 5
+
 
 @shared_task
 def reconcile(version_id: str, due: str = "") -> None:
@@ -43,7 +45,8 @@ def prepare(artifact_id: int) -> None:
 def sweep() -> None:
     """Look at every region; each one is a message of its own, so that a dead one delays none."""
     for pk in Region.objects.filter(enabled=True).values_list("pk", flat=True):
-        sweep_one.delay(pk)
+        # The next sweep sends another; what waited for so long is worth nothing.
+        sweep_one.apply_async((pk,), expires=SWEEP_EXPIRES_SECONDS)
 
 
 @shared_task

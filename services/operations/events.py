@@ -8,6 +8,7 @@ from django.db.models import F
 from services.models import Event, Instance, Service, Version
 
 MERGE_WITHIN = timedelta(days=1)
+LONGEST_NAME = 128
 
 
 def record_event(
@@ -53,5 +54,5 @@ def _resource(service: Service, about: Version | Instance | None) -> tuple[str, 
     if isinstance(about, Instance):
         return "Instance", about.name
     if isinstance(about, Version):
-        return "Version", f"{service.name}/{about.name}"
+        return "Version", f"{service.name}/{about.name}"[:LONGEST_NAME]
     return "Service", service.name

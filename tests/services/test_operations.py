@@ -79,6 +79,12 @@ def test_all_wrong_fields_are_told_at_once(stage):
     }
 
 
+def test_the_longest_names_can_be_deployed_and_told(stage):
+    service = stage.deploy("s" * 64, version_name="v" * 64)
+    told = service.events.get(reason="Deployed").resource_name
+    assert told == f"{'s' * 64}/{'v' * 63}"
+
+
 def test_a_description_may_have_lines(stage):
     assert stage.deploy(description="one\r\ntwo").description == "one\r\ntwo"
 
