@@ -295,6 +295,14 @@ def test_the_built_in_key_is_disabled_but_not_deleted(stage):
     assert not ApiKey.objects.get().enabled
 
 
+def test_a_viewer_calls_nothing_with_a_key(stage, viewer):
+    key = stage.deploy().api_keys.get()
+    watching = actor_of(viewer, stage.actor.workspace)
+    with pytest.raises(NotAllowed):
+        operations.key_for_call(watching, key)
+    assert not AuditEntry.objects.filter(action="key.use").exists()
+
+
 def test_a_key_that_somebody_deleted_meanwhile_is_not_deleted_again(stage):
     key = operations.create_key(stage.actor, stage.deploy(), name="ci", now=NOW)
     same = ApiKey.objects.get(pk=key.pk)

@@ -256,6 +256,14 @@ def test_a_driver_that_reports_twice_changes_nothing(stage):
     assert len(stage.instances(service)) == 2
 
 
+def test_who_read_a_row_before_it_changed_moves_nothing(stage):
+    service = stage.deploy()
+    (row,), (stale,) = stage.instances(service), stage.instances(service)
+    assert move(row, InstanceState.PREPARING, now=stage.now)
+    assert not move(stale, InstanceState.FAILED, now=stage.now)
+    assert stage.instances(service)[0].state == InstanceState.PREPARING
+
+
 def test_a_worker_that_died_after_a_start_is_succeeded(stage):
     service = stage.deploy()
     stage.settle(service)
