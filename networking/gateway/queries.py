@@ -2,9 +2,11 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
+
+from django.db.models import QuerySet
 
 from networking.gateway.facts import (
     Address,
@@ -30,34 +32,44 @@ class Versions:
     weighted: bool = False
 
 
-def gateway_services(regions: Sequence[str] = ()) -> list[GatewayService]:
-    """Return every service of these regions (all when empty) that has an address."""
+def gateway_services(
+    regions: Sequence[str] = (), ids: Collection[str] | None = None
+) -> list[GatewayService]:
+    """Return the services of these regions (all when empty) that have an address.
+
+    With `ids`, those of them alone are read; one that is missing in the answer is gone.
+    """
     services = Service.objects.select_related("region").exclude(desired=Desired.DELETED)
     services = services.filter(region__code__in=regions) if regions else services
-    keys: dict[str, list[GatewayKey]] = defaultdict(list)
+    keys = ApiKey.objects.order_by("id")
+    versions = Version.objects.exclude(desired=Desired.DELETED).order_by("id")
+    ready = Instance.objects.filter(state=InstanceState.READY).exclude(address="").order_by("id")
+    if ids is not None:
+        services, keys = services.filter(pk__in=ids), keys.filter(service__in=ids)
+        versions = versions.filter(service__in=ids)
+        ready = ready.filter(version__service__in=ids)
+    keys_of, versions_of, none = _keys(keys), _versions(versions, ready), Versions()
+    return [_service(s, tuple(keys_of[s.pk]), versions_of.get(s.pk, none)) for s in services]
+
+
+def _keys(keys: QuerySet[ApiKey]) -> dict[str, list[GatewayKey]]:
+    found: dict[str, list[GatewayKey]] = defaultdict(list)
     columns = ("service_id", "digest", "id", "enabled", "expires_at")
-    rows = ApiKey.objects.order_by("id").values_list(*columns)
-    for service_id, digest, key_id, enabled, expires_at in rows:
-        keys[service_id].append(GatewayKey(digest, key_id, enabled, expires_at))
-    versions = _versions()
-    none = Versions()
-    return [_service(s, tuple(keys[s.pk]), versions.get(s.pk, none)) for s in services]
+    for service_id, digest, key_id, enabled, expires_at in keys.values_list(*columns):
+        found[service_id].append(GatewayKey(digest, key_id, enabled, expires_at))
+    return found
 
 
-def _versions() -> dict[str, Versions]:
+def _versions(versions: QuerySet[Version], ready: QuerySet[Instance]) -> dict[str, Versions]:
     addresses: dict[str, list[Address]] = defaultdict(list)
-    ready = Instance.objects.filter(state=InstanceState.READY).exclude(address="")
-    for version_id, text in ready.order_by("id").values_list("version_id", "address"):
+    for version_id, text in ready.values_list("version_id", "address"):
         address = _address(text)
         if address:
             addresses[version_id].append(address)
     answering: dict[str, list[GatewayVersion]] = defaultdict(list)
     weighted: dict[str, bool] = defaultdict(bool)
-    for version_id, service_id, path, weight in (
-        Version.objects.exclude(desired=Desired.DELETED)
-        .order_by("id")
-        .values_list("id", "service_id", "health_path", "weight")
-    ):
+    columns = ("id", "service_id", "health_path", "weight")
+    for version_id, service_id, path, weight in versions.values_list(*columns):
         weighted[service_id] |= weight > 0
         if weight and addresses[version_id]:
             answering[service_id].append(
