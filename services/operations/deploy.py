@@ -108,6 +108,11 @@ def _check(actor: Actor, plan: DeploymentPlan, group: ResourceGroup) -> None:
 def _check_place(
     problems: checks.Problems, actor: Actor, plan: DeploymentPlan, group: ResourceGroup
 ) -> None:
+    problems.check(
+        "region",
+        ok=plan.region.enabled,
+        message=f"Region {plan.region.code} takes no new services; choose another region.",
+    )
     attached = group.workspaces.filter(pk=actor.workspace.pk).exists()
     problems.check(
         "group", ok=attached, message="This resource group is not attached to the workspace."

@@ -17,6 +17,7 @@ from services.operations.events import record_event
 from services.operations.instances import add_instances, retry_failed
 from services.operations.status import refresh_status
 from services.reconcile.artifacts import forget_failures
+from services.signals import service_changed
 from services.states import Desired
 
 
@@ -85,6 +86,7 @@ def remove_if_gone(service_id: str) -> bool:
         if Instance.objects.filter(version__service=service).exists():
             return False
         service.delete()
+        service_changed.send(sender=Service, service_id=service_id)
     return True
 
 

@@ -142,7 +142,8 @@ def start(context: Context, _action: Action, row: Instance) -> Work:
 def adopt(context: Context, action: Action, row: Instance) -> None:
     """Take over an instance that runs though its row does not say so."""
     seen = context.sights[action.instance.name].observation
-    move(row, InstanceState.STARTING, now=context.now, started_at=seen.started_at or context.now)
+    began = min(seen.started_at or context.now, context.now)
+    move(row, InstanceState.STARTING, now=context.now, at=began, started_at=began)
 
 
 def mark_ready(context: Context, action: Action, row: Instance) -> None:

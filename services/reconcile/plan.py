@@ -23,6 +23,8 @@ STABLE_AFTER = timedelta(minutes=2)
 SHELL_SIGNAL_BASE = 128
 RESTART_AFTER_PROBES = 12
 SOON = timedelta(seconds=0.25)
+# An outdated instance serves until another one's successor is ready, which takes seconds at least.
+FOR_ITS_TURN = timedelta(seconds=1)
 WHILE_PREPARING = timedelta(seconds=1)
 WHILE_STARTING = timedelta(seconds=2)
 WHILE_UNHEALTHY = timedelta(seconds=5)
@@ -156,7 +158,7 @@ def _step(
     if not instance.wanted or not version.running:
         return Action(Verb.RETIRE, instance), SOON
     if instance.revision != version.revision:
-        return (Action(Verb.REPLACE, instance), SOON) if may_replace else (None, SOON)
+        return (Action(Verb.REPLACE, instance), SOON) if may_replace else (None, FOR_ITS_TURN)
     if instance.state is InstanceState.FAILED:
         return (Action(Verb.CLEAN, instance), None) if sight else (None, None)
     if sight is None:
