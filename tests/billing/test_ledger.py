@@ -66,6 +66,17 @@ def test_a_crash_is_charged_until_it_ended_and_not_until_it_was_noticed(stage):
     assert seconds_of(service) == [100]
 
 
+def test_an_instance_whose_start_was_not_written_down_is_charged_from_its_start(stage):
+    service = stage.deploy()
+    stage.settle(service)
+    began = CuInterval.objects.get().started_at
+    CuInterval.objects.all()._raw_delete("default")
+    Instance.objects.update(state=InstanceState.PENDING, started_at=None)
+    stage.later(60)
+    stage.settle(service)
+    assert CuInterval.objects.get().started_at == began
+
+
 def test_nothing_is_charged_during_a_back_off(stage):
     stage.driver.default = Script(ready_after=60, exit_after=1)
     service = stage.deploy()

@@ -104,6 +104,11 @@ def test_a_group_of_another_region_is_refused(stage):
     assert "choose a group of here" in refused(stage, group=far)["group"]
 
 
+def test_a_region_that_is_switched_off_is_refused(stage):
+    stage.place.region.enabled = False
+    assert "choose another region" in refused(stage)["region"]
+
+
 def test_a_viewer_may_not_deploy(stage):
     viewer = Actor(stage.actor.user, stage.actor.workspace, Role.VIEWER)
     with pytest.raises(NotAllowed, match="developer"):
