@@ -39,7 +39,8 @@
     setTimeout(() => (said.textContent = ""), 4000);
   });
 
-  document.addEventListener("htmx:afterSettle", (event) => {
+  // In the same moment as the key appears: a shown key is never without its timer.
+  document.addEventListener("htmx:afterSwap", (event) => {
     const shown = event.target.querySelector("[data-hide-after]");
     const place = event.target.closest("[data-masked]");
     if (!shown || !place) return;
